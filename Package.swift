@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The order of this list is the order of the architecture: a layer imports only layers above it.
+// Tests/ArchitectureTests enforces it.
+
+/// A library layer of the package.
+func layer(
+  _ name: String, imports: [Target.Dependency] = [], flags: [String] = [], defines: [String] = [],
+  libraries: [String] = []
+) -> Target {
+  .target(
+    name: name, dependencies: imports, path: "Sources/\(name)",
+    swiftSettings: (flags.isEmpty ? [] : [.unsafeFlags(flags)]) + defines.map { .define($0) },
+    linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// Kernels are compiled once per instruction set from one folder and chosen at run time by CPUID.
+// They are unchecked in every configuration, so that a debug build runs them at full speed.
+let unchecked = ["-Ounchecked", "-wmo"]
+#if arch(x86_64)
+  let wideKernels = [
+    layer(
+      "CPUKernelsAVX2", imports: ["CPUKernelInterface"],
+      flags: unchecked + ["-Xcc", "-march=haswell"], defines: ["NEEDLETAIL_AVX2"]),
+    layer(
+      "CPUKernelsAVX512", imports: ["CPUKernelInterface"],
+      flags: unchecked + ["-Xcc", "-march=skylake-avx512", "-Xcc", "-mprefer-vector-width=512"],
+      defines: ["NEEDLETAIL_AVX512"]),
+  ]
+#else
+  let wideKernels: [Target] = []
+#endif
+
+let layers: [Target] =
+  [
+    layer("TensorModel"),
+    layer("KernelModel", imports: ["TensorModel"]),
+    layer("ReferenceInterpreter", imports: ["TensorModel", "KernelModel"]),
+    layer("GraphModel", imports: ["TensorModel", "KernelModel"]),
+    layer(
+      "Operators", imports: ["TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel"]),
+    layer("ONNXFormat", imports: [protobuf]),
+    layer(
+      "ONNXImport", imports: ["TensorModel", "KernelModel", "GraphModel", "Operators", "ONNXFormat", protobuf]),
+    layer("ModelZoo", imports: ["TensorModel", "ONNXFormat", protobuf]),
+    layer(
+      "GraphSimplification",
+      imports: ["TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "Operators"]),
+    layer("LayerTensorFusion", imports: ["TensorModel", "KernelModel", "GraphModel"]),
+    layer("PrecisionCalibration", imports: ["TensorModel", "KernelModel", "GraphModel"]),
+    layer("ProgramModel", imports: ["TensorModel", "KernelModel"]),
+    layer("ProgramLowering", imports: ["TensorModel", "KernelModel", "GraphModel", "ProgramModel"]),
+    layer("DeviceInterface", imports: ["TensorModel", "KernelModel", "ProgramModel"]),
+    layer("CPUKernelInterface"),
+    layer("CPUKernels", imports: ["CPUKernelInterface"], flags: unchecked, libraries: ["m"]),
+  ] + wideKernels + [
+    layer("DynamicTensorMemory", imports: ["TensorModel", "ProgramModel"]),
+    layer("KernelAutoTuning", imports: ["TensorModel", "KernelModel", "ProgramModel", "DeviceInterface"]),
+    layer("MultiStreamExecution", imports: ["TensorModel", "ProgramModel"]),
+    layer(
+      "CPUDevice",
+      imports: [
+        "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
+        "CPUKernelInterface", "CPUKernels", "MultiStreamExecution",
+      ] + wideKernels.map { .target(name: $0.name) }),
+    layer("EngineFormat", imports: ["TensorModel", "KernelModel", "GraphModel", crypto]),
+    layer(
+      "Needletail",
+      imports: [
+        "TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "Operators", "ONNXImport",
+        "ModelZoo", "GraphSimplification", "LayerTensorFusion", "PrecisionCalibration", "ProgramModel",
+        "ProgramLowering", "DeviceInterface", "DynamicTensorMemory", "KernelAutoTuning",
+        "MultiStreamExecution", "CPUDevice", "EngineFormat", crypto,
+      ]),
+  ]
+
+let package = Package(
+  name: "needletail",
+  products: [
+    .library(name: "Needletail", targets: ["Needletail"]),
+    .executable(name: "needletail", targets: ["NeedletailTool"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+  ],
+  targets: layers + [
+    .executableTarget(
+      name: "NeedletailTool", dependencies: ["Needletail", "ModelZoo", arguments],
+      path: "Sources/NeedletailTool")
+  ]
+)
+
+for target in package.targets {
+  target.swiftSettings =
+    (target.swiftSettings ?? []) + [
+      .swiftLanguageMode(.v6),
+      .treatAllWarnings(as: .error),
+      .enableUpcomingFeature("ExistentialAny"),
+      .enableUpcomingFeature("MemberImportVisibility"),
+      .enableUpcomingFeature("InternalImportsByDefault"),
+    ]
+}
