@@ -1,0 +1,92 @@
+package import ProgramModel
+
+/// One way to compute a step on a device, by a name that is stable over versions: engines and timing
+/// caches store it.
+package struct Tactic: Hashable, Sendable, Codable, Comparable {
+  package let name: String
+  package init(_ name: String) { self.name = name }
+  package static func < (a: Tactic, b: Tactic) -> Bool { a.name < b.name }
+}
+
+/// Something that runs programs.
+package protocol Device: Sendable {
+  /// As the user names it: `cpu`, `cuda:0`.
+  var name: String { get }
+  /// What the device is, for tables.
+  var summary: String { get }
+  /// What timings and tactic choices are valid for: the same text on every machine of the same kind.
+  var deviceClass: String { get }
+
+  /// The ways to compute a step, best guess first by order of preference; the first always works.
+  func tactics(for step: Step, in program: Program) -> [Tactic]
+
+  /// The cost model's guess, in seconds.
+  func estimate(_ tactic: Tactic, for step: Step, in program: Program) -> Double
+
+  /// Makes a program ready to run.
+  ///
+  /// - Parameter tactics: one for each step; one that is not known is replaced by the first.
+  func load(_ program: Program, tactics: [Tactic], options: LoadOptions) throws(DeviceError)
+    -> any Executable
+
+  /// The time of one step alone, in seconds: random operands, rotated buffers, the median of several runs.
+  func measure(
+    _ tactic: Tactic, for step: Step, in program: Program, budget: MeasurementBudget
+  ) throws(DeviceError) -> Double
+}
+
+/// How a program is made ready.
+package struct LoadOptions: Sendable, Hashable {
+  /// One arena for all activations, planned by their lifetimes; otherwise a buffer of its own for each.
+  package var plansMemory = true
+  /// Independent steps run at the same time where that is faster.
+  package var runsBranchesInParallel = true
+  package init() {}
+}
+
+package struct MeasurementBudget: Sendable, Hashable {
+  package var seconds: Double
+  package var minimumRuns: Int
+  package init(seconds: Double = 0.02, minimumRuns: Int = 3) {
+    self.seconds = seconds
+    self.minimumRuns = minimumRuns
+  }
+}
+
+/// A program on a device, shared by any number of contexts.
+package protocol Executable: Sendable {
+  /// Bytes of activations of one context.
+  var arenaBytes: Int { get }
+  /// The largest sum of activations that are alive at once.
+  var arenaLowerBound: Int { get }
+  /// Bytes of weights as the device keeps them.
+  var weightBytes: Int { get }
+  /// The tactic of each step that is really in use.
+  var tactics: [Tactic] { get }
+  func makeContext() throws(DeviceError) -> any ExecutableContext
+}
+
+/// What one thread uses at a time to run a program.
+package protocol ExecutableContext: AnyObject, Sendable {
+  /// Runs the program once.
+  ///
+  /// - Parameters:
+  ///   - inputs: for each input of the program the address of its elements, dense and row-major.
+  ///   - outputs: for each output the place of its elements.
+  func run(
+    inputs: UnsafeBufferPointer<UnsafeRawPointer>,
+    outputs: UnsafeBufferPointer<UnsafeMutableRawPointer>
+  ) throws(DeviceError)
+
+  /// Runs the program once and returns the seconds that each step took.
+  func profile(
+    inputs: UnsafeBufferPointer<UnsafeRawPointer>,
+    outputs: UnsafeBufferPointer<UnsafeMutableRawPointer>
+  ) throws(DeviceError) -> [Double]
+}
+
+/// What can go wrong on a device: one line.
+package struct DeviceError: Error, Sendable, CustomStringConvertible {
+  package var description: String
+  package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,253 @@
+/// What each channel of a feature map is predicted to look like when the network's input is standard
+/// normal.
+///
+/// Channels are taken as independent and, before an activation, as normally distributed, which
+/// random weights make nearly true. Only exactly rounded operations are used.
+struct ChannelStatistics {
+  var mean: [Float]
+  var variance: [Float]
+  /// The share of exact zeros in a map without negative values; nil where values may be negative.
+  var zeroShare: [Float]?
+
+  var count: Int { mean.count }
+  var isCentred: Bool { mean.allSatisfy { $0 == 0 } }
+
+  /// Standard normal channels.
+  static func standard(_ count: Int) -> ChannelStatistics {
+    ChannelStatistics(
+      mean: [Float](repeating: 0, count: count), variance: [Float](repeating: 1, count: count))
+  }
+
+  /// The sum of two independent maps.
+  func adding(_ other: ChannelStatistics) -> ChannelStatistics {
+    ChannelStatistics(
+      mean: zip(mean, other.mean).map { $0 + $1 },
+      variance: zip(variance, other.variance).map { $0 + $1 })
+  }
+
+  /// The channels of one map behind those of another.
+  func appending(_ other: ChannelStatistics) -> ChannelStatistics {
+    var result = ChannelStatistics(
+      mean: mean + other.mean, variance: variance + other.variance)
+    if let first = zeroShare, let second = other.zeroShare { result.zeroShare = first + second }
+    return result
+  }
+
+  /// Each channel as so many features of a vector.
+  func flattened(positions: Int) -> ChannelStatistics {
+    ChannelStatistics(
+      mean: mean.flatMap { [Float](repeating: $0, count: positions) },
+      variance: variance.flatMap { [Float](repeating: $0, count: positions) })
+  }
+
+  /// After the maximum over a window; the factors are those of maps of normal noise.
+  func maximum(over window: Window) -> ChannelStatistics {
+    let shift: Float = window.size < 3 ? 1.05 : window.stride > 1 ? 1.75 : 1.4
+    let factor: Float = window.size < 3 ? 1.25 : 1.15
+    var result = self
+    for channel in mean.indices {
+      result.mean[channel] += shift * variance[channel].squareRoot()
+      result.variance[channel] *= factor
+    }
+    if zeroShare != nil { result.zeroShare = [Float](repeating: 0, count: count) }
+    return result
+  }
+
+  /// After the mean over so many positions, pairs of which are taken to vary as one.
+  func averaged(over positions: Int) -> ChannelStatistics {
+    let factor = min(1, 2 / Float(positions))
+    return ChannelStatistics(mean: mean, variance: variance.map { $0 * factor })
+  }
+}
+
+// MARK: - Rectification
+
+extension ChannelStatistics {
+  /// After `max(x, 0)`.
+  func rectified() -> ChannelStatistics {
+    var result = self
+    var zeros = [Float](repeating: 0, count: count)
+    for channel in mean.indices {
+      let moments = RectifiedMoments(mean: mean[channel], variance: variance[channel])
+      result.set(channel, mean: moments.first, square: moments.second)
+      zeros[channel] = moments.zeroShare
+    }
+    result.zeroShare = zeros
+    return result
+  }
+
+  /// After `max(self + branch, 0)` with a branch that is normally distributed.
+  ///
+  /// Where this map is itself rectified the sum is far from normal: the branch is rectified only
+  /// where this map is zero or near it.
+  func rectifiedSum(with branch: ChannelStatistics) -> ChannelStatistics {
+    guard let zeroShare else { return adding(branch).rectified() }
+    var result = self
+    var zeros = zeroShare
+    for channel in mean.indices {
+      let (offset, spread) = (branch.mean[channel], branch.variance[channel])
+      let square = mean[channel] * mean[channel] + variance[channel]
+      let positive = RectifiedMoments(mean: offset, variance: spread)
+      let negative = RectifiedMoments(mean: -offset, variance: spread)
+      let share = zeroShare[channel]
+      let density = 0.57 * share / max(square, 1e-12).squareRoot()
+      let first =
+        mean[channel] + share * positive.first + (1 - share) * offset
+        + density * negative.second / 2
+      let second =
+        square + 2 * mean[channel] * offset + share * positive.second
+        + (1 - share) * (offset * offset + spread)
+      result.set(channel, mean: first, square: second)
+      zeros[channel] = share * positive.zeroShare + density * negative.first
+    }
+    result.zeroShare = zeros
+    return result
+  }
+
+  private mutating func set(_ channel: Int, mean first: Float, square second: Float) {
+    mean[channel] = first
+    variance[channel] = max(second - first * first, 1e-12)
+  }
+}
+
+/// The first two moments of `max(x, 0)` for a normally distributed `x`, and how often it is zero.
+private struct RectifiedMoments {
+  let first: Float
+  let second: Float
+  let zeroShare: Float
+
+  init(mean: Float, variance: Float) {
+    let deviation = max(variance, 1e-12).squareRoot()
+    let density = Self.density(mean / deviation)
+    let probability = Self.probability(mean / deviation)
+    first = mean * probability + deviation * density
+    second = (mean * mean + variance) * probability + mean * deviation * density
+    zeroShare = 1 - probability
+  }
+
+  /// The density of the standard normal distribution.
+  private static func density(_ x: Float) -> Float {
+    // exp(y) is nearly (1 + y / 1024)^1024.
+    let base = max(0, 1 - x * x / 2048)
+    let power = (0..<10).reduce(base) { value, _ in value * value }
+    return 0.398_942_28 * power
+  }
+
+  /// Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17.
+  private static func probability(_ x: Float) -> Float {
+    let t = 1 / (1 + 0.231_641_9 * abs(x))
+    var series: Float = 1.330_274_4
+    for coefficient: Float in [-1.821_256, 1.781_477_9, -0.356_563_78, 0.319_381_53] {
+      series = series * t + coefficient
+    }
+    let tail = density(x) * series * t
+    return x >= 0 ? 1 - tail : tail
+  }
+}
+
+// MARK: - Convolution
+
+extension ChannelStatistics {
+  /// After a fully connected layer without bias, its weights as `[outputs, inputs]`.
+  func multiplied(by weights: [Float], outputs: Int) -> ChannelStatistics {
+    var result = ChannelStatistics.standard(outputs)
+    weights.withUnsafeBufferPointer { weights in
+      for output in 0..<outputs {
+        var (sum, spread): (Float, Float) = (0, 0)
+        var position = output * count
+        for input in 0..<count {
+          let weight = weights[position]
+          sum += weight * mean[input]
+          spread += weight * weight * variance[input]
+          position += 1
+        }
+        result.mean[output] = sum
+        result.variance[output] = max(spread, 1e-12)
+      }
+    }
+    return result
+  }
+
+  /// After a grouped convolution without bias, its weights as `[outputs, inputs / groups, taps]`.
+  func convolved(
+    _ weights: [Float], outputs: Int, groups: Int, coverage: WindowCoverage
+  ) -> ChannelStatistics {
+    let inputs = count / groups
+    let taps = coverage.shares.count
+    var result = ChannelStatistics.standard(outputs)
+    var means = [Float](repeating: 0, count: taps)
+    weights.withUnsafeBufferPointer { weights in
+      for output in 0..<outputs {
+        let first = output / (outputs / groups) * inputs
+        var position = output * inputs * taps
+        var spread: Float = 0
+        for tap in 0..<taps { means[tap] = 0 }
+        for channel in first..<first + inputs {
+          var (total, squares): (Float, Float) = (0, 0)
+          for tap in 0..<taps {
+            let weight = weights[position]
+            means[tap] += weight * mean[channel]
+            total += weight * coverage.shares[tap]
+            squares += weight * weight * coverage.shares[tap]
+            position += 1
+          }
+          // Neighbouring positions are taken to be correlated by 0.3.
+          spread += (0.7 * squares + 0.3 * total * total) * variance[channel]
+        }
+        result.mean[output] = zip(means, coverage.shares).reduce(0) { $0 + $1.0 * $1.1 }
+        result.variance[output] = max(spread + coverage.variance(of: means), 1e-12)
+      }
+    }
+    return result
+  }
+}
+
+/// How often each tap of a square window lies within the map rather than in its padding, over all
+/// positions of the window.
+struct WindowCoverage {
+  /// By tap, row by row.
+  let shares: [Float]
+  /// By two taps along one axis: how often both lie within, for rows and for columns.
+  private let rows: [[Float]]
+  private let columns: [[Float]]
+  private let isComplete: Bool
+
+  init(_ window: Window, height: Int, width: Int) {
+    rows = Self.pairs(window, extent: height)
+    columns = Self.pairs(window, extent: width)
+    var shares: [Float] = []
+    for row in 0..<window.size {
+      for column in 0..<window.size { shares.append(rows[row][row] * columns[column][column]) }
+    }
+    self.shares = shares
+    isComplete = shares.allSatisfy { $0 == 1 }
+  }
+
+  /// The variance over positions of the sum of the terms whose taps lie within.
+  func variance(of terms: [Float]) -> Float {
+    if isComplete { return 0 }
+    let size = rows.count
+    var result: Float = 0
+    for first in terms.indices {
+      for second in terms.indices {
+        let both =
+          rows[first / size][second / size] * columns[first % size][second % size]
+        result += terms[first] * terms[second] * (both - shares[first] * shares[second])
+      }
+    }
+    return max(result, 0)
+  }
+
+  private static func pairs(_ window: Window, extent: Int) -> [[Float]] {
+    let outputs = window.outputExtent(extent)
+    return (0..<window.size).map { first in
+      (0..<window.size).map { second in
+        let count = (0..<outputs).count { output in
+          let start = output * window.stride - window.padding
+          return start + min(first, second) >= 0 && start + max(first, second) < extent
+        }
+        return Float(count) / Float(outputs)
+      }
+    }
+  }
+}
