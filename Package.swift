@@ -56,6 +56,7 @@ let layers: [Target] =
     layer("ProgramModel", imports: ["TensorModel", "KernelModel"]),
     layer("ProgramLowering", imports: ["TensorModel", "KernelModel", "GraphModel", "ProgramModel"]),
     layer("DeviceInterface", imports: ["TensorModel", "KernelModel", "ProgramModel"]),
+    .target(name: "CProcessor", path: "Sources/CProcessor"),
     layer("CPUKernelInterface"),
     layer("CPUKernels", imports: ["CPUKernelInterface"], flags: unchecked, libraries: ["m"]),
   ] + wideKernels + [
@@ -66,9 +67,11 @@ let layers: [Target] =
       "CPUDevice",
       imports: [
         "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
-        "CPUKernelInterface", "CPUKernels", "MultiStreamExecution",
+        "CProcessor", "CPUKernelInterface", "CPUKernels", "DynamicTensorMemory",
+        "MultiStreamExecution",
       ] + wideKernels.map { .target(name: $0.name) }),
-    layer("EngineFormat", imports: ["TensorModel", "KernelModel", "GraphModel", crypto]),
+    layer(
+      "EngineFormat", imports: ["TensorModel", "KernelModel", "GraphModel", "KernelAutoTuning", crypto]),
     layer(
       "Needletail",
       imports: [
@@ -97,7 +100,7 @@ let package = Package(
   ]
 )
 
-for target in package.targets {
+for target in package.targets where target.name != "CProcessor" {
   target.swiftSettings =
     (target.swiftSettings ?? []) + [
       .swiftLanguageMode(.v6),

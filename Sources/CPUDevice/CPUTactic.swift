@@ -89,7 +89,7 @@ package struct KernelPhase: Sendable {
 /// `@unchecked Sendable`: written once in `init`, then only read.
 package final class ParameterBlock: @unchecked Sendable {
   package let address: UnsafeRawPointer
-  private let retained: [any Sendable]
+  fileprivate let retained: [any Sendable]
   private let release: () -> Void
 
   /// - Parameter retained: what the pointers inside `parameters` point into.
@@ -103,5 +103,24 @@ package final class ParameterBlock: @unchecked Sendable {
     release = { pointer.deallocate() }
   }
 
+  fileprivate init(address: UnsafeRawPointer, retaining object: some Sendable) {
+    self.address = address
+    retained = [object]
+    release = {}
+  }
+
   deinit { release() }
+}
+
+extension ParameterBlock {
+  /// A kernel that is an object.
+  package convenience init(object: some AnyObject & Sendable) {
+    self.init(
+      address: UnsafeRawPointer(Unmanaged.passUnretained(object).toOpaque()), retaining: object)
+  }
+
+  /// The object that the kernel is, where it is one of that type.
+  package func object<Object: AnyObject>(as type: Object.Type) -> Object? {
+    retained.first as? Object
+  }
 }

@@ -12,7 +12,7 @@ extension ZooError: CustomStringConvertible {
     switch self {
     case .unknownName(let name):
       "the zoo has no model '\(name)'; choose one of: "
-        + ModelZoo.names.joined(separator: ", ")
+        + Zoo.names.joined(separator: ", ")
     case .notSerializable(let name, let reason):
       "the model '\(name)' cannot be written as ONNX: \(reason)"
     }

@@ -21,7 +21,10 @@ final class ModelContext {
   init(_ model: Onnx_ModelProto, decoder: TensorDecoder, limits: Limits) {
     self.decoder = decoder
     self.limits = limits
-    operatorSets = Self.operatorSets(model.opsetImport)
+    // Files older than operator sets mean the first one.
+    operatorSets =
+      model.opsetImport.isEmpty
+      ? [ModelFormat.defaultDomain: 1] : Self.operatorSets(model.opsetImport)
     var functions: [FunctionKey: Onnx_FunctionProto] = [:]
     for function in model.functions {
       let key = FunctionKey(
@@ -38,6 +41,11 @@ final class ModelContext {
       result[ModelFormat.domain(set.domain)] = Int(set.version)
     }
     return result
+  }
+
+  /// The operator sets that a function's nodes are read under: those that it imports, then the model's.
+  func operatorSets(of function: Onnx_FunctionProto) -> [String: Int] {
+    operatorSets.merging(Self.operatorSets(function.opsetImport)) { _, own in own }
   }
 
   func functionKey(_ node: Onnx_NodeProto) -> FunctionKey {
@@ -90,13 +98,18 @@ struct CallContext {
 
   /// What the nodes of `function` are read under where `node` calls it.
   func call(
-    _ function: Onnx_FunctionProto, by node: Onnx_NodeProto, named name: String
+    _ function: Onnx_FunctionProto, by node: Onnx_NodeProto, named name: String,
+    operatorSets: [String: Int]
   ) -> CallContext {
     var actual: [String: Onnx_AttributeProto] = [:]
     for attribute in function.attributeProto { actual[attribute.name] = attribute }
     for attribute in attributes(of: node) { actual[attribute.name] = attribute }
     return CallContext(
-      operatorSets: ModelContext.operatorSets(function.opsetImport), attributes: actual,
-      prefix: "\(name)/", depth: depth + 1)
+      operatorSets: operatorSets, attributes: actual, prefix: "\(name)/", depth: depth + 1)
   }
+}
+
+extension Onnx_NodeProto {
+  /// What messages call the node: its name, or that of its first output.
+  var label: String { name.isEmpty ? output.first ?? "" : name }
 }

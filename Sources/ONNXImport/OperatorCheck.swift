@@ -44,19 +44,19 @@ struct OperatorCheck {
     }
     if let function = context.function(node) {
       if visited.insert(context.functionKey(node)).inserted {
-        let sets = ModelContext.operatorSets(function.opsetImport)
-        pending.append(Work(nodes: function.node, operatorSets: sets))
+        pending.append(
+          Work(nodes: function.node, operatorSets: context.operatorSets(of: function)))
       }
       return
     }
     let domain = ModelFormat.domain(node.domain)
     guard !node.opType.isEmpty else {
-      throw .invalidNode(node: node.name, operatorName: "", reason: "it names no operator")
+      throw .invalidNode(node: node.label, operatorName: "", reason: "it names no operator")
     }
     guard let version = operatorSets[domain] ?? (domain == ModelFormat.defaultDomain ? nil : 1)
     else {
       throw .invalidNode(
-        node: node.name, operatorName: node.opType,
+        node: node.label, operatorName: node.opType,
         reason: "the model imports no version of the default operator set")
     }
     if Catalog.find(domain: domain, name: node.opType, version: version) != nil { return }
@@ -64,7 +64,7 @@ struct OperatorCheck {
     if missing[key] == nil {
       order.append(key)
       missing[key] = UnsupportedOperator(
-        domain: domain, name: node.opType, version: version, node: node.name, count: 0,
+        domain: domain, name: node.opType, version: version, node: node.label, count: 0,
         knownVersions: Catalog.knownVersions(domain: domain, name: node.opType))
     }
     missing[key]?.count += 1

@@ -8,8 +8,6 @@ package struct ExpansionError: Error, Sendable, CustomStringConvertible {
   package var node: String
   package var operatorName: String
   package var reason: String
-  /// Whether the operator is not known at all, whatever its inputs.
-  package var isUnsupported = false
 
   package var description: String { "node '\(node)' (\(operatorName)): \(reason)" }
 }
@@ -183,14 +181,12 @@ package struct GraphExpansion {
       return type
     }
     let versions = Catalog.knownVersions(domain: record.domain, name: record.name)
-    var error = error(
+    throw error(
       node,
       versions.isEmpty
         ? "the operator is not supported in domain '\(record.domain)'"
         : "version \(record.version) is not supported, only "
           + versions.map { "\($0.lowerBound)...\($0.upperBound)" }.joined(separator: ", "))
-    error.isUnsupported = true
-    throw error
   }
 
   /// Computes `output` as `id`, and names that as the model does where it was made for this.
@@ -262,6 +258,25 @@ extension Graph {
       for body in bodies { height = max(height, 1 + body.height(atMost: limit - 1)) }
     }
     return height
+  }
+}
+
+extension Graph {
+  /// The name of an operator in this graph, or in one inside it, that is not known at all.
+  package var unsupportedOperator: String? {
+    for case let node? in nodes {
+      switch node.operation {
+      case .pending(let record):
+        if Catalog.find(domain: record.domain, name: record.name, version: record.version) == nil {
+          return record.name
+        }
+        for body in record.graphs { if let name = body.unsupportedOperator { return name } }
+      case .control(let control):
+        for body in control.bodies { if let name = body.unsupportedOperator { return name } }
+      case .kernel, .host: continue
+      }
+    }
+    return nil
   }
 }
 

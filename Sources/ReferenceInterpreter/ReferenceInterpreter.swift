@@ -40,11 +40,27 @@ package enum ReferenceInterpreter {
       guard count <= maximumBytes / max(type.dataType.byteCount, 8) else {
         throw ProblemError("the output \(type) is too large for the reference interpreter")
       }
+      try checkStrides(shape)
       outputs.append(Output(dataType: type.dataType, shape: shape, elementCount: count))
     }
+    if outputs.allSatisfy({ $0.elementCount == 0 }) {
+      var empty: [Tensor] = []
+      for output in outputs { empty.append(try output.allocate()) }
+      return empty
+    }
     var aligned: [Tensor?] = []
-    for input in inputs { aligned.append(try input.map { t throws(ProblemError) in try t.aligned() }) }
+    for input in inputs {
+      if let input { try checkStrides(input.shape) }
+      aligned.append(try input?.aligned())
+    }
     return try dispatch(problem, Operands(aligned), outputs)
+  }
+
+  /// An empty tensor may have extents whose product leaves `Int`.
+  private static func checkStrides(_ shape: [Int]) throws(ProblemError) {
+    guard ShapeMath.elementCount(shape.map { max($0, 1) }) != nil else {
+      throw ProblemError("extents \(shape) are out of range")
+    }
   }
 
   private static func dispatch(

@@ -111,6 +111,9 @@ public struct Tensor: Sendable {
   }
 
   package var type: TensorType { TensorType(dataType, shape) }
+
+  /// Where the elements are; valid while the tensor, or a copy of it, is.
+  package var address: UnsafeMutableRawPointer { storage.base + byteOffset }
 }
 
 /// What can be wrong with a tensor's shape, type or bytes.

@@ -1,0 +1,33 @@
+package import GraphModel
+package import KernelAutoTuning
+
+/// What an engine file holds: the optimised graph with its weights, what is known about how it was made,
+/// and the tactics chosen for each device class it was tuned on.
+package struct EngineContents: Sendable {
+  package var name: String
+  package var graph: Graph
+  /// For `inspect`: how the engine was made. No paths, no times.
+  package var metadata: [String: String]
+  package var sections: [DeviceSection]
+
+  package init(
+    name: String, graph: Graph, metadata: [String: String], sections: [DeviceSection]
+  ) {
+    self.name = name
+    self.graph = graph
+    self.metadata = metadata
+    self.sections = sections
+  }
+}
+
+/// The choices made for one device class.
+package struct DeviceSection: Sendable, Hashable, Codable {
+  package var deviceClass: String
+  /// The tactic of each step, by the step's key in the timing cache.
+  package var choices: [String: TacticChoice]
+
+  package init(deviceClass: String, choices: [String: TacticChoice]) {
+    self.deviceClass = deviceClass
+    self.choices = choices
+  }
+}

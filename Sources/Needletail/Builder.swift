@@ -1,0 +1,188 @@
+import CPUDevice
+import DeviceInterface
+import EngineFormat
+public import Foundation
+import GraphModel
+package import KernelAutoTuning
+package import PrecisionCalibration
+import TensorModel
+
+/// Makes engines out of models.
+///
+///     let engine = try await Builder().build(Model(contentsOf: url))
+public struct Builder: Sendable {
+  /// Where the engine is tuned and runs: `cpu`.
+  public var device = "cpu"
+  /// Threads of the CPU, the caller's included; nil for all that the process may use.
+  public var threads: Int?
+  /// How hard the tuner tries: 0 (the cost model alone) to 5.
+  public var tuning = 3
+  /// Seconds after which the tuner leaves the remaining layers to the cost model.
+  public var tuningBudget: Double?
+  /// A file of timings to start from; what is measured is added to it. The same cache gives the same
+  /// engine, byte for byte.
+  public var timingCache: URL?
+  /// The extents to tune for, by input name. Symbolic extents that are not given are tuned at 1.
+  public var shapes: [String: [Int]] = [:]
+  /// Told about the progress of long work.
+  public var progress: (@Sendable (BuildProgress) -> Void)?
+
+  package var precision = Precision.fp32
+  package var optimizations = Optimizations.all
+  package var dumpDirectory: String?
+  package var instructionSet: String?
+
+  /// A builder for the CPU.
+  public init() {}
+
+  /// Optimises, tunes and loads a model.
+  ///
+  /// - Throws: `NeedletailError` that names the node, what was expected and what was found.
+  public func build(_ model: Model) async throws(NeedletailError) -> Engine {
+    try buildNow(model)
+  }
+
+  package func buildNow(_ model: Model) throws(NeedletailError) -> Engine {
+    let device = try Devices.open(device, threads: threads, instructionSet: instructionSet)
+    var pipeline = Pipeline()
+    pipeline.optimizations = optimizations
+    pipeline.precision = precision
+    if let dumpDirectory { pipeline.trace = try StepTrace(directory: dumpDirectory) }
+    progress?(BuildProgress(phase: .optimizing, fraction: 0, detail: model.name))
+    let fixed = try model.graph.fixingInputs(shapes)
+    let optimized = try pipeline.optimize(fixed)
+    let (tactics, choices) = try tacticSource()
+    let runtime = Runtime(pipeline: pipeline, device: device, tactics: tactics)
+    let executor = GraphExecutor(optimized.graph, runtime: runtime)
+    _ = try executor.plan(for: optimized.graph.representativeTypes())
+    if let choices { try save(choices.cache) }
+    progress?(BuildProgress(phase: .finished, fraction: 1, detail: model.name))
+    let section = DeviceSection(deviceClass: device.deviceClass, choices: choices?.choices ?? [:])
+    let contents = EngineContents(
+      name: model.name, graph: optimized.graph, metadata: optimized.metadata, sections: [section])
+    return Engine(contents: contents, executor: executor, report: optimized)
+  }
+
+  private func tacticSource() throws(NeedletailError) -> (any TacticSource, MeasuringTactics?) {
+    guard optimizations.contains(.kernelAutoTuning) else { return (FirstTactics(), nil) }
+    guard let level = TuningLevel(tuning) else {
+      throw NeedletailError(.build, "tuning level \(tuning) is not one of 0...5")
+    }
+    var cache = TimingCache()
+    if let path = timingCache?.path, FileManager.default.fileExists(atPath: path) {
+      do { cache = try TimingCache(contentsOf: path) } catch {
+        throw NeedletailError(.build, error.description)
+      }
+    }
+    let progress = progress
+    let tuner = Tuner(level: level, budgetSeconds: tuningBudget) { tuning in
+      progress?(
+        BuildProgress(
+          phase: .tuning, fraction: Double(tuning.finishedSteps) / Double(max(tuning.totalSteps, 1)),
+          detail: tuning.step))
+    }
+    let source = MeasuringTactics(tuner, cache: cache)
+    return (source, source)
+  }
+
+  private func save(_ cache: TimingCache) throws(NeedletailError) {
+    guard let path = timingCache?.path else { return }
+    do { try cache.write(to: path) } catch { throw NeedletailError(.build, error.description) }
+  }
+}
+
+/// How far a build has come.
+public struct BuildProgress: Sendable, Hashable {
+  /// What the builder is doing.
+  public enum Phase: String, Sendable, Hashable {
+    /// Rewriting the graph.
+    case optimizing
+    /// Measuring tactics.
+    case tuning
+    /// Done.
+    case finished
+  }
+
+  /// What the builder is doing.
+  public let phase: Phase
+  /// The share of the phase that is done, 0 to 1.
+  public let fraction: Double
+  /// The model or layer that is worked on.
+  public let detail: String
+}
+
+/// The devices of this machine.
+package enum Devices {
+  package static func open(
+    _ name: String, threads: Int?, instructionSet: String? = nil
+  ) throws(NeedletailError) -> any Device {
+    guard name == "cpu" else {
+      throw NeedletailError(.device, "device '\(name)' is not known; this version has: cpu")
+    }
+    if let threads, threads < 1 {
+      throw NeedletailError(.device, "\(threads) threads: at least one is needed")
+    }
+    do { return try CPUDevice(threads: threads, instructionSet: instructionSet) } catch {
+      throw NeedletailError(.device, error.description)
+    }
+  }
+}
+
+extension Graph {
+  /// The graph with the given inputs' extents fixed.
+  package func fixingInputs(_ shapes: [String: [Int]]) throws(NeedletailError) -> Graph {
+    guard !shapes.isEmpty else { return self }
+    var result = self
+    var symbols: [String: Int] = [:]
+    for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+      guard let id = inputs.first(where: { self[$0].name == name }) else {
+        let names = inputs.map { "'\(self[$0].name)'" }.joined(separator: ", ")
+        throw NeedletailError(.input, "there is no input '\(name)'; the model has \(names)")
+      }
+      guard shape.allSatisfy({ $0 >= 0 }), ShapeMath.elementCount(shape) != nil else {
+        throw NeedletailError(.input, "shape \(Shape(shape)) for input '\(name)' is out of range")
+      }
+      guard let type = self[id].type else { continue }
+      guard type.rank == shape.count else {
+        throw NeedletailError(
+          .input, "input '\(name)' has shape \(type.shape), not \(Shape(shape)): another count of axes")
+      }
+      for (declared, extent) in zip(type.shape.dimensions, shape) {
+        if let fixed = declared.constant, fixed != extent {
+          throw NeedletailError(
+            .input, "input '\(name)' has shape \(type.shape), which does not take \(Shape(shape))")
+        }
+        for symbol in declared.symbols where declared == .symbol(symbol) { symbols[symbol] = extent }
+      }
+    }
+    // A symbol that is fixed for one input is fixed wherever it occurs.
+    for index in result.values.indices {
+      let id = ValueID(index)
+      result[id].type = result[id].type?.substituting(symbols)
+      result[id].symbolic = result[id].symbolic?.map { $0.substituting(symbols) }
+    }
+    return result
+  }
+
+  /// The types of the inputs with every symbol replaced by 1.
+  package func representativeTypes() throws(NeedletailError) -> [TensorType] {
+    let ones = Dictionary(uniqueKeysWithValues: inputSymbols.map { ($0, 1) })
+    var types: [TensorType] = []
+    for id in inputs {
+      guard let type = self[id].type else {
+        throw NeedletailError(.input, "the type of input '\(self[id].name)' is not known")
+      }
+      types.append(type.substituting(ones))
+    }
+    return types
+  }
+}
+
+extension OptimizedGraph {
+  /// What an engine says about how it was made.
+  package var metadata: [String: String] {
+    var result: [String: String] = ["precision": precision.summary]
+    for (rule, count) in report.counts where count > 0 { result["rule: \(rule)"] = "\(count)" }
+    return result
+  }
+}

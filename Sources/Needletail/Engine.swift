@@ -1,0 +1,103 @@
+import DeviceInterface
+package import EngineFormat
+public import Foundation
+import GraphModel
+import Synchronization
+public import TensorModel
+
+/// An optimised network that runs.
+///
+/// An engine never changes and is shared by any number of threads and tasks; its weights are kept once.
+public final class Engine: Sendable {
+  package let contents: EngineContents
+  package let report: OptimizedGraph?
+  let executor: GraphExecutor
+
+  init(contents: EngineContents, executor: GraphExecutor, report: OptimizedGraph?) {
+    self.contents = contents
+    self.executor = executor
+    self.report = report
+  }
+
+  /// Reads an engine file and loads it on a device.
+  ///
+  /// A device that the engine has no section for gets the cost model's choices.
+  ///
+  /// - Throws: `NeedletailError` for a file that is damaged in any byte, or is no engine.
+  public convenience init(
+    contentsOf url: URL, device: String = "cpu", threads: Int? = nil, limits: Limits = Limits()
+  ) throws(NeedletailError) {
+    let contents: EngineContents
+    do { contents = try EngineFile.read(contentsOf: url.path, limits: limits) } catch {
+      throw NeedletailError(.engine, error.description)
+    }
+    let device = try Devices.open(device, threads: threads)
+    let section = contents.sections.first { $0.deviceClass == device.deviceClass }
+    let runtime = Runtime(pipeline: Pipeline(), device: device, tactics: StoredTactics(section))
+    self.init(
+      contents: contents, executor: GraphExecutor(contents.graph, runtime: runtime), report: nil)
+  }
+
+  /// Writes the engine whole, or leaves the file as it was.
+  public func write(to url: URL) throws(NeedletailError) {
+    do { try EngineFile.write(contents, to: url.path) } catch {
+      throw NeedletailError(.engine, error.description)
+    }
+  }
+
+  /// The model's name.
+  public var name: String { contents.name }
+
+  /// The tensors that the engine takes.
+  public var inputs: [TensorDescription] {
+    contents.graph.inputs.map {
+      TensorDescription(name: contents.graph[$0].name, type: contents.graph[$0].type)
+    }
+  }
+
+  /// The tensors that the engine gives.
+  public var outputs: [TensorDescription] {
+    contents.graph.outputs.map {
+      TensorDescription(name: $0.name, type: contents.graph[$0.value].type)
+    }
+  }
+
+  /// Runs the network once. It may be called from any task or thread.
+  ///
+  /// - Throws: `NeedletailError` where a tensor is missing, unknown, or of the wrong type or shape.
+  public func run(_ inputs: [String: Tensor]) async throws(NeedletailError) -> [String: Tensor] {
+    try runNow(inputs)
+  }
+
+  package func runNow(_ inputs: [String: Tensor]) throws(NeedletailError) -> [String: Tensor] {
+    let ordered = try arranged(inputs)
+    let results = try executor.run(ordered)
+    var outputs: [String: Tensor] = [:]
+    for ((name, _), tensor) in zip(contents.graph.outputs, results) { outputs[name] = tensor }
+    return outputs
+  }
+
+  /// The inputs in the engine's order.
+  func arranged(_ inputs: [String: Tensor]) throws(NeedletailError) -> [Tensor] {
+    let names = contents.graph.inputs.map { contents.graph[$0].name }
+    if let unknown = inputs.keys.filter({ !names.contains($0) }).min() {
+      throw NeedletailError(
+        .input, "there is no input '\(unknown)'; the engine has \(names.map { "'\($0)'" }.joined(separator: ", "))")
+    }
+    var result: [Tensor] = []
+    for name in names {
+      guard let tensor = inputs[name] else {
+        throw NeedletailError(.input, "input '\(name)' is missing")
+      }
+      result.append(tensor)
+    }
+    return result
+  }
+
+  /// A context of one's own, which runs without allocating memory.
+  ///
+  /// - Parameter shapes: the extents of each input; those of fixed extents may be left out.
+  public func makeContext(shapes: [String: [Int]] = [:]) throws(NeedletailError) -> ExecutionContext {
+    try ExecutionContext(self, shapes: shapes)
+  }
+}
