@@ -102,6 +102,9 @@ extension Graph {
     do { types = try problem.outputTypes(of: self.types(of: node.inputs)) } catch {
       throw GraphError("node '\(node.name)' (\(problem.family)): \(error.description)")
     }
+    guard node.outputs.count == types.count else {
+      throw GraphError("node '\(node.name)' writes \(node.outputs.count) values, \(types.count) expected")
+    }
     for (output, type) in zip(node.outputs, types) {
       guard let declared = self[output].type else { continue }
       guard declared.dataType == type.dataType, declared.rank == type.rank else {

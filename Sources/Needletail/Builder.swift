@@ -78,7 +78,8 @@ public struct Builder: Sendable {
     let tuner = Tuner(level: level, budgetSeconds: tuningBudget) { tuning in
       progress?(
         BuildProgress(
-          phase: .tuning, fraction: Double(tuning.finishedSteps) / Double(max(tuning.totalSteps, 1)),
+          phase: .tuning,
+          fraction: Double(tuning.finishedSteps) / Double(max(tuning.totalSteps, 1)),
           detail: tuning.step))
     }
     let source = MeasuringTactics(tuner, cache: cache)
@@ -145,14 +146,17 @@ extension Graph {
       guard let type = self[id].type else { continue }
       guard type.rank == shape.count else {
         throw NeedletailError(
-          .input, "input '\(name)' has shape \(type.shape), not \(Shape(shape)): another count of axes")
+          .input,
+          "input '\(name)' has shape \(type.shape), not \(Shape(shape)): another count of axes")
       }
       for (declared, extent) in zip(type.shape.dimensions, shape) {
         if let fixed = declared.constant, fixed != extent {
           throw NeedletailError(
             .input, "input '\(name)' has shape \(type.shape), which does not take \(Shape(shape))")
         }
-        for symbol in declared.symbols where declared == .symbol(symbol) { symbols[symbol] = extent }
+        for symbol in declared.symbols where declared == .symbol(symbol) {
+          symbols[symbol] = extent
+        }
       }
     }
     // A symbol that is fixed for one input is fixed wherever it occurs.

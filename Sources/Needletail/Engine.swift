@@ -82,7 +82,9 @@ public final class Engine: Sendable {
     let names = contents.graph.inputs.map { contents.graph[$0].name }
     if let unknown = inputs.keys.filter({ !names.contains($0) }).min() {
       throw NeedletailError(
-        .input, "there is no input '\(unknown)'; the engine has \(names.map { "'\($0)'" }.joined(separator: ", "))")
+        .input,
+        "there is no input '\(unknown)'; the engine has \(names.map { "'\($0)'" }.joined(separator: ", "))"
+      )
     }
     var result: [Tensor] = []
     for name in names {
@@ -97,7 +99,18 @@ public final class Engine: Sendable {
   /// A context of one's own, which runs without allocating memory.
   ///
   /// - Parameter shapes: the extents of each input; those of fixed extents may be left out.
-  public func makeContext(shapes: [String: [Int]] = [:]) throws(NeedletailError) -> ExecutionContext {
+  public func makeContext(shapes: [String: [Int]] = [:]) throws(NeedletailError) -> ExecutionContext
+  {
     try ExecutionContext(self, shapes: shapes)
   }
+}
+
+extension Engine {
+  /// The device that the engine runs on, for tables.
+  package var deviceSummary: String { executor.runtime.device.summary }
+}
+
+extension ExecutionContext {
+  /// The nodes that no kernel computes.
+  package var hostNodeNames: [String] { plan.hostNodes.map(\.name) }
 }

@@ -20,7 +20,9 @@ public final class ExecutionContext {
     plan = try engine.executor.plan(for: types)
     do {
       var inputs: [Tensor] = []
-      for type in types { inputs.append(try Tensor(zeros: type.dataType, shape: type.shape.constants ?? [])) }
+      for type in types {
+        inputs.append(try Tensor(zeros: type.dataType, shape: type.shape.constants ?? []))
+      }
       inputTensors = inputs
       outputTensors = []
       program = plan.isProgramOnly ? plan.program : nil
@@ -80,17 +82,21 @@ public final class ExecutionContext {
   /// - Throws: `NeedletailError` where there is no such output.
   public func output(_ name: String) throws(NeedletailError) -> Tensor {
     let outputs = engine.contents.graph.outputs
-    guard let index = outputs.firstIndex(where: { $0.name == name }), index < outputTensors.count else {
+    guard let index = outputs.firstIndex(where: { $0.name == name }), index < outputTensors.count
+    else {
       throw NeedletailError(
         .input,
-        "there is no output '\(name)'; the engine has \(outputs.map { "'\($0.name)'" }.joined(separator: ", "))")
+        "there is no output '\(name)'; the engine has \(outputs.map { "'\($0.name)'" }.joined(separator: ", "))"
+      )
     }
     let tensor = outputTensors[index]
     guard context != nil else { return tensor }
     do {
       var copy = try Tensor(uninitialized: tensor.dataType, shape: tensor.shape)
       copy.withUnsafeMutableBytes { bytes in
-        if let target = bytes.baseAddress { target.copyMemory(from: tensor.address, byteCount: bytes.count) }
+        if let target = bytes.baseAddress {
+          target.copyMemory(from: tensor.address, byteCount: bytes.count)
+        }
       }
       return copy
     } catch { throw NeedletailError(.device, error.description) }
@@ -109,7 +115,9 @@ public final class ExecutionContext {
     var seconds: [Double] = []
     inputAddresses.withUnsafeBufferPointer { inputs in
       outputAddresses.withUnsafeBufferPointer { outputs in
-        do { seconds = try context.profile(inputs: inputs, outputs: outputs) } catch { failure = error }
+        do { seconds = try context.profile(inputs: inputs, outputs: outputs) } catch {
+          failure = error
+        }
       }
     }
     if let failure { throw NeedletailError(.device, failure.description) }

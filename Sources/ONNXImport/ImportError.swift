@@ -1,4 +1,3 @@
-package import GraphModel
 package import Operators
 
 /// Why a model cannot be imported: one line that names what is wrong and what was expected.

@@ -141,9 +141,10 @@ extension TensorDecoder {
     if data.count >= Self.sharedByteCount, let storage = Self.storage(sharing: data) {
       return try tensor(Extent(storage: storage, offset: 0), layout)
     }
-    return try data.withUnsafeBytes { bytes throws(ImportError) in
-      try copied(bytes, layout)
+    let result = data.withUnsafeBytes { bytes in
+      Result { () throws(ImportError) in try copied(bytes, layout) }
     }
+    return try result.get()
   }
 
   private func externalTensor(
@@ -259,7 +260,10 @@ extension TensorDecoder {
     guard values.count == expected else {
       throw layout.wrongCount(expected: expected, found: values.count, of: "numbers")
     }
-    return try values.withUnsafeBytes { bytes throws(ImportError) in try copied(bytes, layout) }
+    let result = values.withUnsafeBytes { bytes in
+      Result { () throws(ImportError) in try copied(bytes, layout) }
+    }
+    return try result.get()
   }
 
   private func strings(_ proto: Onnx_TensorProto, _ layout: Layout) throws(ImportError) -> Tensor {

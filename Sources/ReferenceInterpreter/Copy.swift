@@ -24,8 +24,7 @@ extension ReferenceInterpreter {
     case .slice(let starts, _, let steps):
       let first = try constants(starts)
       let tables = output.shape.indices.map { axis in
-        // A step may be huge where only one element is taken.
-        (0..<output.shape[axis]).map { (first[axis] + ($0 == 0 ? 0 : $0 * steps[axis])) * strides[axis] }
+        (0..<output.shape[axis]).map { (first[axis] + $0 * steps[axis]) * strides[axis] }
       }
       return try move(TableMovement(tables: tables), [x], output)
     case .pad(let mode, let before, _):
@@ -37,14 +36,9 @@ extension ReferenceInterpreter {
     _ inputs: [Tensor], axis: Int, _ output: Output
   ) throws(ProblemError) -> Tensor {
     let splits = inputs.map { AxisSplit($0.shape, axis: axis) }
-    var runs: [RunMovement.Run] = []
-    for outer in 0..<splits[0].outer {
-      for (source, split) in splits.enumerated() {
-        let count = split.extent * split.inner
-        runs.append(.init(source: source, offset: outer * count, count: count))
-      }
-    }
-    return try move(RunMovement(runs: runs), inputs, output)
+    let movement = ConcatenationMovement(
+      outer: splits[0].outer, counts: splits.map { $0.extent * $0.inner })
+    return try move(movement, inputs, output)
   }
 
   private static func pad(

@@ -114,22 +114,21 @@ struct TableMovement: ElementMovement {
   }
 }
 
-/// Runs of consecutive elements, one after the other in the target.
-struct RunMovement: ElementMovement {
-  struct Run {
-    var source: Int
-    var offset: Int
-    var count: Int
-  }
-  var runs: [Run]
+/// A run of each source in turn, over and over.
+struct ConcatenationMovement: ElementMovement {
+  var outer: Int
+  /// The length of the runs of each source.
+  var counts: [Int]
 
   func move<Element: BitwiseCopyable>(
     _ sources: [UnsafePointer<Element>], to target: UnsafeMutablePointer<Element>
   ) {
     var target = target
-    for run in runs {
-      target.update(from: sources[run.source] + run.offset, count: run.count)
-      target += run.count
+    for run in 0..<outer {
+      for (source, count) in zip(sources, counts) {
+        target.update(from: source + run * count, count: count)
+        target += count
+      }
     }
   }
 }

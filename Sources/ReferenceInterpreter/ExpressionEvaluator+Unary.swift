@@ -89,7 +89,9 @@ extension ExpressionEvaluator {
     case .isNaN, .isInfinite, .isPositiveInfinite, .isNegativeInfinite:
       each(count, x, y) { _ in 0 }
     default:
-      var values = (0..<count).map { isUnsigned ? Double(UInt64(bitPattern: x[$0])) : Double(x[$0]) }
+      var values = (0..<count).map {
+        isUnsigned ? Double(UInt64(bitPattern: x[$0])) : Double(x[$0])
+      }
       values.withUnsafeMutableBufferPointer { buffer in
         guard let base = buffer.baseAddress else { return }
         real(function, base, base, count)

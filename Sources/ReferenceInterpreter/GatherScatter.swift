@@ -10,7 +10,9 @@ extension ReferenceInterpreter {
     let data = try inputs[required: 0]
     let indexTensor = try inputs[required: 1]
     let indices = try indexTensor.wideIntegers()
-    guard data.elementCount > 0 else { throw ProblemError("a gather from \(data.type), which is empty") }
+    guard data.elementCount > 0 else {
+      throw ProblemError("a gather from \(data.type), which is empty")
+    }
     let strides = ShapeMath.rowMajorStrides(data.shape)
     switch problem {
     case .slices(let axis):

@@ -177,7 +177,8 @@ private struct ReductionSweep {
       let block = evaluator.evaluate(start: start, count: length)
       for i in 0..<length {
         let coordinate = (start + i) / split.inner % split.extent
-        let result = (start + i) / (split.inner * split.extent) * split.inner
+        let result =
+          (start + i) / (split.inner * split.extent) * split.inner
           + (start + i) % split.inner
         if isReal {
           let value = block.assumingMemoryBound(to: Double.self)[i]

@@ -42,6 +42,8 @@ private struct ResampledAxis {
   private(set) var isOutside: [Bool] = []
   private let extent: Int
 
+  private static let maximumTaps = 0x1p28
+
   var isIdentity: Bool {
     taps.count == extent
       && taps.indices.allSatisfy {
@@ -64,6 +66,10 @@ private struct ResampledAxis {
     let region = problem.regionOfInterest
     if problem.coordinates == .cropAndResize, region.count != 2 * rank {
       throw ProblemError("a region of interest of \(region.count) numbers for rank \(rank)")
+    }
+    let reach = problem.interpolation.antialiases ? 2 / min(scale, 1) : 2
+    guard reach * Double(count) <= Self.maximumTaps else {
+      throw ProblemError("a scale of \(scale), which takes too many elements for each result")
     }
     let map = CoordinateMap(
       mode: problem.coordinates, scale: scale, extent: extent, count: count,
@@ -130,7 +136,7 @@ private struct ResampledAxis {
     _ x: Double, radius: Double, _ scale: Double, _ problem: Resample, _ extent: Int,
     _ weight: (Double) -> Double
   ) -> [Tap] {
-    let reach = min(radius / scale, 0x1p24)
+    let reach = radius / scale
     var taps: [Tap] = []
     for index in Int((x - reach).rounded(.down))...Int((x + reach).rounded(.up)) {
       let isOutside = index < 0 || index >= extent
@@ -151,6 +157,15 @@ private struct ResampledAxis {
   }
 
   private static func clamp(_ index: Int, _ extent: Int) -> Int { min(max(index, 0), extent - 1) }
+}
+
+extension Resample.Interpolation {
+  fileprivate var antialiases: Bool {
+    switch self {
+    case .nearest: false
+    case .linear(let antialias), .cubic(_, let antialias): antialias
+    }
+  }
 }
 
 /// Where a result lies in x, along one axis.

@@ -44,7 +44,8 @@ struct SlidingWindows {
       for axis in 0..<windows.count {
         let w = ranges[axis].lowerBound + (axis < last ? outer[axis] : 0)
         window = window * windows[axis] + w
-        element = element * elements[axis]
+        element =
+          element * elements[axis]
           + w * strides[axis] + tap[axis] * dilations[axis] - pads[axis]
       }
       let row = Row(window: window, element: element, count: ranges[last].count)

@@ -112,7 +112,7 @@ private struct PoolingLoops {
         switch function {
         case .average(let countsPadding):
           let sum = offsets.reduce(0.0) { $0 + x[base + $1] }
-          result[target] = sum / Double(countsPadding ? sizes[window] : offsets.count)
+          result[target] = sum / (countsPadding ? sizes[window] : Double(offsets.count))
         case .norm(let p):
           let sum = offsets.reduce(0.0) { $0 + pow(abs(x[base + $1]), Double(p)) }
           result[target] = pow(sum, 1 / Double(p))
@@ -124,13 +124,13 @@ private struct PoolingLoops {
   }
 
   /// The taps of each window inside x and its pads; a last window that is partial reaches beyond them.
-  private func paddedSizes() -> [Int] {
+  private func paddedSizes() -> [Double] {
     Coordinates(windows.windows).map { window in
-      window.indices.reduce(1) { count, axis in
+      window.indices.reduce(1.0) { count, axis in
         let end = windows.elements[axis] + padsAfter[axis]
         let start = window[axis] * windows.strides[axis] - windows.pads[axis]
         let taps = ceilingDivide(max(end - start, 0), windows.dilations[axis])
-        return count * min(taps, windows.kernel[axis])
+        return count * Double(min(taps, windows.kernel[axis]))
       }
     }
   }

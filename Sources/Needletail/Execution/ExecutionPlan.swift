@@ -103,7 +103,9 @@ struct GraphPartition {
   init(_ graph: Graph) {
     self.graph = graph
     known = Set(graph.inputs)
-    for (index, value) in graph.values.enumerated() where value.constant != nil { known.insert(ValueID(index)) }
+    for (index, value) in graph.values.enumerated() where value.constant != nil {
+      known.insert(ValueID(index))
+    }
     for (_, node) in graph.liveNodes {
       let isReady = node.inputs.allSatisfy { $0.map { known.contains($0) } ?? true }
       if case .kernel = node.operation, isReady, hasConcreteTypes(node) {
@@ -120,7 +122,9 @@ struct GraphPartition {
   }
 
   private func hasConcreteTypes(_ node: Node) -> Bool {
-    (node.inputs.compactMap { $0 } + node.outputs).allSatisfy { graph[$0].type?.shape.constants != nil }
+    (node.inputs.compactMap { $0 } + node.outputs).allSatisfy {
+      graph[$0].type?.shape.constants != nil
+    }
   }
 
   /// A graph of the kernels alone: the values that it takes and gives.
@@ -128,10 +132,13 @@ struct GraphPartition {
     let produced = Set(kernels.flatMap(\.outputs))
     var wanted: [ValueID] = []
     var seen: Set<ValueID> = []
-    func want(_ id: ValueID) { if produced.contains(id), seen.insert(id).inserted { wanted.append(id) } }
+    func want(_ id: ValueID) {
+      if produced.contains(id), seen.insert(id).inserted { wanted.append(id) }
+    }
     for (_, id) in graph.outputs { want(id) }
     for node in barriers + rest { for case let id? in node.inputs { want(id) } }
-    let isWhole = barriers.isEmpty && rest.isEmpty && Set(graph.outputs.map(\.value)).isSubset(of: produced)
+    let isWhole =
+      barriers.isEmpty && rest.isEmpty && Set(graph.outputs.map(\.value)).isSubset(of: produced)
     let outputs = isWhole ? graph.outputs.map(\.value) : wanted
     return (subgraph(kernels, inputs: graph.inputs, outputs: outputs), graph.inputs, outputs)
   }

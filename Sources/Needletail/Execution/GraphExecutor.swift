@@ -53,13 +53,16 @@ final class GraphExecutor: Sendable {
       for (id, tensor) in zip(program.outputs, outputs) { values[id] = tensor }
     }
     for node in plan.hostNodes {
-      let results = try node.run(node.inputs.map { $0.flatMap { values[$0] ?? plan.graph[$0].constant } })
+      let results = try node.run(
+        node.inputs.map { $0.flatMap { values[$0] ?? plan.graph[$0].constant } })
       for (id, tensor) in zip(node.outputs, results) { values[id] = tensor }
     }
     if let remainder = plan.remainder {
       let results = try remainder.executor.run(remainder.inputs.compactMap { values[$0] })
       let produced = remainder.executor.graph.outputs
-      let wanted = plan.graph.outputs.map(\.value).filter { values[$0] == nil && plan.graph[$0].constant == nil }
+      let wanted = plan.graph.outputs.map(\.value).filter {
+        values[$0] == nil && plan.graph[$0].constant == nil
+      }
       for (id, tensor) in zip(wanted, results.prefix(produced.count)) { values[id] = tensor }
     }
     var outputs: [Tensor] = []

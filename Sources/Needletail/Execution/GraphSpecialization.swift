@@ -64,10 +64,12 @@ package enum GraphSpecialization {
       let name = graph[id].name
       guard declared.dataType == type.dataType else {
         throw NeedletailError(
-          .input, "input '\(name)' has elements of type \(type.dataType), expected \(declared.dataType)")
+          .input,
+          "input '\(name)' has elements of type \(type.dataType), expected \(declared.dataType)")
       }
       guard declared.rank == type.rank else {
-        throw NeedletailError(.input, "input '\(name)' has shape \(type.shape), expected \(declared.shape)")
+        throw NeedletailError(
+          .input, "input '\(name)' has shape \(type.shape), expected \(declared.shape)")
       }
       for axis in 0..<type.rank {
         guard let extent = type.shape[axis].constant else { continue }

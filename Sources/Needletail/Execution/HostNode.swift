@@ -23,7 +23,8 @@ struct HostNode: Sendable {
     outputs = node.outputs
     switch node.operation {
     case .host(let record), .pending(let record):
-      guard let type = Catalog.find(domain: record.domain, name: record.name, version: record.version),
+      guard
+        let type = Catalog.find(domain: record.domain, name: record.name, version: record.version),
         let host = type as? any HostOperator.Type
       else {
         throw NeedletailError(
@@ -34,7 +35,8 @@ struct HostNode: Sendable {
       }
     case .control(.branch(let then, let otherwise)):
       work = .branch(
-        then: GraphExecutor(then, runtime: runtime), otherwise: GraphExecutor(otherwise, runtime: runtime))
+        then: GraphExecutor(then, runtime: runtime),
+        otherwise: GraphExecutor(otherwise, runtime: runtime))
     case .control(.loop(let body, let carried)):
       work = .loop(body: GraphExecutor(body, runtime: runtime), carried: carried)
     case .control(.scan(let body, let scanning)):

@@ -1,5 +1,5 @@
-import KernelModel
 import GraphModel
+import KernelModel
 import ReferenceInterpreter
 import TensorModel
 
@@ -11,7 +11,8 @@ struct LoopExecution {
 
   func run(_ inputs: [Tensor?]) throws(NeedletailError) -> [Tensor] {
     guard inputs.count >= 2 + carried else {
-      throw NeedletailError(.device, "node '\(name)': expected \(2 + carried) inputs, found \(inputs.count)")
+      throw NeedletailError(
+        .device, "node '\(name)': expected \(2 + carried) inputs, found \(inputs.count)")
     }
     let trips = inputs[0]?.integers()?.first ?? Int64.max
     var condition = (inputs[1]?.integers()?.first ?? 1) != 0
@@ -23,7 +24,8 @@ struct LoopExecution {
     while iteration < trips, condition {
       let results = try body.run(
         [Tensor(scalar: iteration), Tensor(scalar: condition)] + state + captured)
-      guard results.count == body.graph.outputs.count, let next = results[0].integers()?.first else {
+      guard results.count == body.graph.outputs.count, let next = results[0].integers()?.first
+      else {
         throw NeedletailError(.device, "node '\(name)': the body gave no condition")
       }
       condition = next != 0
@@ -33,12 +35,15 @@ struct LoopExecution {
     }
     var outputs = state
     for (index, slices) in scanned.enumerated() {
-      outputs.append(try stack(slices, axis: 0, emptyLike: body.graph.outputs[1 + carried + index].value))
+      outputs.append(
+        try stack(slices, axis: 0, emptyLike: body.graph.outputs[1 + carried + index].value))
     }
     return outputs
   }
 
-  private func stack(_ slices: [Tensor], axis: Int, emptyLike value: ValueID) throws(NeedletailError) -> Tensor {
+  private func stack(_ slices: [Tensor], axis: Int, emptyLike value: ValueID)
+    throws(NeedletailError) -> Tensor
+  {
     guard slices.isEmpty else { return try TensorStack.stack(slices, axis: axis, name: name) }
     let type = body.graph[value].type
     let shape = [0] + (type?.shape.dimensions.map { $0.constant ?? 0 } ?? [])

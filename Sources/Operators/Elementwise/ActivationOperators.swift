@@ -1,5 +1,5 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 import TensorModel
 
 /// Activations: scalar formulas of one operand with a few parameters.

@@ -1,5 +1,5 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 package import TensorModel
 
 /// Operators that are one scalar function of two operands, broadcast against each other.

@@ -28,7 +28,8 @@ package struct Cast: HostOperator {
 
   package func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let x = try expansion.input(0)
-    let type = try target ?? expansion.input(1).dataType
+    let type: DataType
+    if let target { type = target } else { type = try expansion.input(1).dataType }
     guard x.dataType != type else { return expansion.set(0, x) }
     if x.dataType == .string || type == .string {
       return try emitHostOrFold(&expansion, outputs: [TensorType(type, x.shape)])
@@ -39,7 +40,8 @@ package struct Cast: HostOperator {
 
   package func evaluate(_ inputs: [Tensor?]) throws(OperatorError) -> [Tensor] {
     let x = try HostInputs.tensor(inputs, 0)
-    let type = try target ?? HostInputs.tensor(inputs, 1).dataType
+    let type: DataType
+    if let target { type = target } else { type = try HostInputs.tensor(inputs, 1).dataType }
     if type == .string {
       return [try HostInputs.strings(Self.text(x), x.shape)]
     }

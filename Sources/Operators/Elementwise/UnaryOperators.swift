@@ -1,5 +1,6 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
+import TensorModel
 
 /// Operators that are one scalar function of one operand.
 package struct UnaryOperator: Operator {

@@ -1,5 +1,5 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 import TensorModel
 
 /// Functions of any number of operands, broadcast against each other.

@@ -1,6 +1,6 @@
 package import GraphModel
-package import KernelModel
-package import TensorModel
+import KernelModel
+import TensorModel
 
 /// The windows of signal processing, as functions of the position.
 package struct WindowFunction: DataDependentOperator {

@@ -1,5 +1,5 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 import ReferenceInterpreter
 package import TensorModel
 

@@ -1,5 +1,5 @@
-package import TensorModel
 package import GraphModel
+package import TensorModel
 
 /// Access to the concrete operands of host operators, with this layer's errors.
 package enum HostInputs {
@@ -14,8 +14,7 @@ package enum HostInputs {
     inputs.indices.contains(index) ? inputs[index] : nil
   }
 
-  package static func numbers(_ inputs: [Tensor?], _ index: Int) throws(OperatorError) -> [Double]
-  {
+  package static func numbers(_ inputs: [Tensor?], _ index: Int) throws(OperatorError) -> [Double] {
     let tensor = try tensor(inputs, index)
     guard let numbers = tensor.numbers() else {
       throw OperatorError("input \(index) is \(tensor.dataType), expected numbers")

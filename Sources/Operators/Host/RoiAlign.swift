@@ -61,7 +61,7 @@ package struct RoiAlign: HostOperator {
     ]
   }
 
-  /// One bilinear sample: four elements of a plane and their weights.
+  /// One bilinear sample: four elements of a plane and their weights; none far outside.
   private typealias Sample = [(index: Int, weight: Double)]
 
   private func pooled(_ samples: [Sample], _ values: [Double], _ base: Int) -> Double {
@@ -111,7 +111,7 @@ package struct RoiAlign: HostOperator {
 
   private func sample(_ y: Double, _ x: Double, _ rows: Int, _ columns: Int) -> Sample {
     guard y >= -1, y <= Double(rows), x >= -1, x <= Double(columns) else {
-      return [(0, 0)]
+      return []
     }
     func split(_ value: Double, _ extent: Int) -> (low: Int, high: Int, fraction: Double) {
       let inside = max(value, 0)

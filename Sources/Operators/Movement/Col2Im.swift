@@ -1,6 +1,6 @@
 package import GraphModel
 import KernelModel
-package import TensorModel
+import TensorModel
 
 /// Overlapping blocks summed into images: the transposed convolution with the identity as its weights.
 package struct Col2Im: DataDependentOperator {

@@ -1,5 +1,5 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 import TensorModel
 
 /// Elements of data at indices: slices of an axis, single elements, or coordinates.

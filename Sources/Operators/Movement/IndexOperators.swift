@@ -1,6 +1,6 @@
 package import GraphModel
-package import KernelModel
-package import TensorModel
+import KernelModel
+import TensorModel
 
 /// Numbers from a start in steps of a delta, as far as a limit.
 package struct RangeOperator: DataDependentOperator {

@@ -28,7 +28,7 @@ package enum MovementOperators {
     EyeLike.self,
     Trilu.self,
     OneHot.self,
-    ScanOperator.self,
+    CumulativeOperator.self,
     TopK.self,
     ReverseSequence.self,
     Col2Im.self,

@@ -1,9 +1,9 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 package import TensorModel
 
 /// Running sums or products along an axis.
-package struct ScanOperator: DataDependentOperator {
+package struct CumulativeOperator: DataDependentOperator {
   package static let spellings = [Spelling.onnx("CumSum"), .onnx("CumProd")]
 
   private let function: Scan.Function

@@ -1,6 +1,6 @@
 package import GraphModel
 import KernelModel
-package import TensorModel
+import TensorModel
 
 /// Elements added around a tensor, or cropped from it where a pad is negative.
 package struct Pad: DataDependentOperator {
@@ -18,7 +18,8 @@ package struct Pad: DataDependentOperator {
       "mode", default: "constant",
       ["constant": .constant, "reflect": .reflect, "edge": .edge, "wrap": .wrap])
     readsInputs = attributes.version >= 11
-    attribute = try attributes.ints("pads") ?? attributes.ints("paddings")
+    let name = attributes.version == 1 ? "paddings" : "pads"
+    attribute = try attributes.ints(name)
     value = try attributes.float("value", default: 0)
   }
 

@@ -1,5 +1,5 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 package import TensorModel
 
 /// Axes in another order.
@@ -200,8 +200,9 @@ package struct SpaceDepth: Operator {
     for (name, extent, divisor) in isDepthToSpace
       ? [("channels", c, b * b)] : [("rows", h, b), ("columns", w, b)]
     {
-      if let extent = extent.constant, let divisor = divisor.constant, divisor == 0
-        || extent % divisor != 0
+      if let extent = extent.constant, let divisor = divisor.constant,
+        divisor == 0
+          || extent % divisor != 0
       {
         throw OperatorError("\(extent) \(name) do not divide into blocks of \(divisor)")
       }

@@ -1,6 +1,6 @@
 package import GraphModel
 import KernelModel
-package import TensorModel
+import TensorModel
 
 /// The same elements with other extents; 0 copies an extent and -1 stands for what is left.
 package struct Reshape: DataDependentOperator {

@@ -1,5 +1,5 @@
 package import GraphModel
-package import KernelModel
+import KernelModel
 package import TensorModel
 
 /// The extents of the input from `start` to `end`.

@@ -1,6 +1,6 @@
 package import GraphModel
-package import KernelModel
-package import TensorModel
+import KernelModel
+import TensorModel
 
 /// Reductions over axes; those are an attribute before version 13 (ReduceSum) or 18 (the others).
 package struct ReduceOperator: DataDependentOperator {

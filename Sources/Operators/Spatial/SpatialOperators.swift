@@ -1,5 +1,18 @@
 package import GraphModel
-/// Convolutions, pooling, resampling and their quantised forms.
+
+/// Convolutions, pooling and resampling, and what works on quantised numbers.
 package enum SpatialOperators {
-  package static let all: [any Operator.Type] = []
+  package static let all: [any Operator.Type] = [
+    ConvOperator.self,
+    ConvTransposeOperator.self,
+    PoolOperator.self,
+    GlobalPoolOperator.self,
+    ResizeOperator.self,
+    AffineGridOperator.self,
+    QuantizeLinearOperator.self,
+    DequantizeLinearOperator.self,
+    DynamicQuantizeLinearOperator.self,
+    QuantizedConvOperator.self,
+    QuantizedMatMulOperator.self,
+  ]
 }

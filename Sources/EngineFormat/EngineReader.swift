@@ -1,0 +1,118 @@
+import Crypto
+import Foundation
+import GraphModel
+import TensorModel
+
+/// Reads one engine, checking everything before it is used.
+struct EngineReader {
+  let path: String
+  let storage: TensorStorage
+  let limits: Limits
+
+  private struct Section {
+    var kind: EngineFile.SectionKind
+    var range: Range<Int>
+    var hash: [UInt8]
+  }
+
+  func read() throws(EngineFileError) -> EngineContents {
+    try checkHeader()
+    let sections = try sectionTable()
+    for section in sections { try check(section) }
+    guard let manifestSection = sections.first(where: { $0.kind == .manifest }),
+      let weights = sections.first(where: { $0.kind == .weights })
+    else { throw .invalid(path: path, reason: "the manifest or the weights are missing") }
+    let manifest: Manifest = try decode(manifestSection, "the manifest")
+    let reader = GraphRecordReader(
+      constants: manifest.constants, storage: storage, weights: weights.range, limits: limits)
+    let graph: Graph
+    do {
+      graph = try reader.graph(manifest.graph)
+      try graph.verify()
+    } catch { throw .invalid(path: path, reason: error.description) }
+    var devices: [DeviceSection] = []
+    for section in sections where section.kind == .device {
+      devices.append(try decode(section, "a device section"))
+    }
+    return EngineContents(
+      name: manifest.name, graph: graph, metadata: manifest.metadata, sections: devices)
+  }
+
+  private var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: storage.base, count: storage.byteCount)
+  }
+
+  private func u32(_ offset: Int) -> UInt32 {
+    UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+  }
+
+  private func u64(_ offset: Int) -> UInt64 {
+    UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
+  private func checkHeader() throws(EngineFileError) {
+    guard storage.byteCount >= EngineFile.magic.count,
+      bytes.prefix(EngineFile.magic.count).elementsEqual(EngineFile.magic)
+    else { throw .notAnEngine(path: path) }
+    guard storage.byteCount >= EngineFile.headerBytes else {
+      throw .truncated(path: path, expected: EngineFile.headerBytes, found: storage.byteCount)
+    }
+    let version = Int(u32(8))
+    guard version == EngineFile.formatVersion else {
+      throw .wrongVersion(path: path, found: version)
+    }
+    let declared = Int(clamping: u64(16))
+    guard storage.byteCount == declared else {
+      throw .truncated(path: path, expected: declared, found: storage.byteCount)
+    }
+    var hasher = SHA256()
+    hasher.update(bufferPointer: slice(0..<EngineFile.hashRange.lowerBound))
+    hasher.update(data: Data(count: EngineFile.hashRange.count))
+    hasher.update(bufferPointer: slice(EngineFile.hashRange.upperBound..<storage.byteCount))
+    guard hasher.finalize().elementsEqual(bytes[EngineFile.hashRange]) else {
+      throw .damaged(path: path, part: "the file")
+    }
+  }
+
+  private func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: bytes[range])
+  }
+
+  private func sectionTable() throws(EngineFileError) -> [Section] {
+    let count = Int(u32(12))
+    let table = EngineFile.headerBytes + count * EngineFile.sectionEntryBytes
+    guard count <= EngineFile.maximumSections, table <= storage.byteCount else {
+      throw .invalid(path: path, reason: "\(count) sections do not fit")
+    }
+    var sections: [Section] = []
+    for index in 0..<count {
+      let entry = EngineFile.headerBytes + index * EngineFile.sectionEntryBytes
+      guard let kind = EngineFile.SectionKind(rawValue: u32(entry)) else {
+        throw .invalid(path: path, reason: "section \(index) is of unknown kind \(u32(entry))")
+      }
+      guard let offset = Int(exactly: u64(entry + 8)), let length = Int(exactly: u64(entry + 16)),
+        offset >= table, offset <= storage.byteCount, length <= storage.byteCount - offset
+      else { throw .invalid(path: path, reason: "section \(index) leaves the file") }
+      sections.append(
+        Section(
+          kind: kind, range: offset..<(offset + length),
+          hash: Array(bytes[(entry + 24)..<(entry + 56)])))
+    }
+    return sections
+  }
+
+  private func check(_ section: Section) throws(EngineFileError) {
+    var hasher = SHA256()
+    hasher.update(bufferPointer: slice(section.range))
+    guard hasher.finalize().elementsEqual(section.hash) else {
+      throw .damaged(path: path, part: "section \(section.kind)")
+    }
+  }
+
+  private func decode<T: Decodable>(_ section: Section, _ name: String) throws(EngineFileError) -> T
+  {
+    do { return try JSONDecoder().decode(T.self, from: Data(slice(section.range))) } catch {
+      throw .invalid(path: path, reason: "\(name) cannot be decoded: \(error)")
+    }
+  }
+}

@@ -1,0 +1,248 @@
+import ArgumentParser
+import Foundation
+import Needletail
+import TensorModel
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measure a model: native against optimised, side by side.",
+    discussion: """
+      Native is the same model run operator by operator in FP32 with the same kernels, with a buffer for \
+      each tensor, without fusion and without tuning. All columns are measured in one run, in turns.
+
+      needletail bench resnet50
+      needletail bench model.onnx --shapes image:8x3x224x224 --threads 1 --steps 200
+      """)
+
+  @Argument(help: "A model, an engine, or a name of the zoo.")
+  var model: String
+
+  @Option(help: "Inferences to measure of each column, at most; as many as --duration allows by default.")
+  var steps: Int?
+
+  @Option(help: "Inferences that are not measured, at the start.")
+  var warmup = 5
+
+  @Option(help: "Seconds to measure each column.")
+  var duration = 5.0
+
+  @Flag(help: "Also measure the engine with each optimisation left out in turn.")
+  var ablate = false
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var build: BuildOptions
+
+  func validate() throws {
+    if let steps, steps < 1 { throw ValidationError("--steps must be at least 1, not \(steps)") }
+    guard warmup >= 0 else { throw ValidationError("--warmup must not be negative") }
+    guard duration > 0, duration.isFinite else { throw ValidationError("--duration must be positive") }
+  }
+
+  func run() throws {
+    let display = common.json ? nil : ProgressDisplay()
+    let source = try EngineSource(model)
+    var candidates = try variants(source).map { variant in
+      try Candidate(variant, source, self, display: display)
+    }
+    try measure(&candidates, display)
+    let report = try self.report(candidates)
+    if common.json {
+      try Output.json(report)
+    } else {
+      BenchTable.show(report, candidates: candidates)
+    }
+  }
+
+  /// The columns of the table.
+  private func variants(_ source: EngineSource) throws -> [Variant] {
+    if case .engine = source { return [Variant(name: "engine", optimizations: .all)] }
+    var result = [
+      Variant(name: "native", optimizations: .native), Variant(name: "fp32", optimizations: .all),
+    ]
+    if ablate {
+      let parts: [(String, Optimizations)] = [
+        ("layer tensor fusion", .layerTensorFusion), ("kernel auto-tuning", .kernelAutoTuning),
+        ("dynamic tensor memory", .dynamicTensorMemory),
+        ("multi-stream execution", .multiStreamExecution),
+      ]
+      result += parts.map { Variant(name: "without \($0.0)", optimizations: .all.subtracting($0.1)) }
+    }
+    return result
+  }
+
+  /// Measures all candidates in turns, so that they meet the same machine.
+  private func measure(_ candidates: inout [Candidate], _ display: ProgressDisplay?) throws {
+    for index in candidates.indices { try candidates[index].warmUp(warmup) }
+    let turns = 10
+    for turn in 0..<turns {
+      display?.show("measuring", fraction: Double(turn) / Double(turns))
+      for index in candidates.indices {
+        let share = steps.map { ($0 * (turn + 1)) / turns - ($0 * turn) / turns }
+        try candidates[index].measure(seconds: duration / Double(turns), steps: share)
+      }
+    }
+    display?.show("measuring", fraction: 1)
+  }
+
+  private func report(_ candidates: [Candidate]) throws -> BenchReport {
+    BenchReport(
+      model: candidates[0].engine.name, device: candidates[0].deviceSummary,
+      shapes: candidates[0].shapes, processPeakBytes: ProcessMemory.peakBytes,
+      results: candidates.map(\.result))
+  }
+}
+
+/// One column: an engine that is measured.
+struct Variant {
+  var name: String
+  var optimizations: Optimizations
+}
+
+struct Candidate {
+  let name: String
+  let engine: Engine
+  let context: ExecutionContext
+  let buildSeconds: Double
+  let shapes: [String: [Int]]
+  private(set) var times: [Double] = []
+
+  init(
+    _ variant: Variant, _ source: EngineSource, _ command: BenchCommand, display: ProgressDisplay?
+  ) throws {
+    name = variant.name
+    let clock = ContinuousClock()
+    let start = clock.now
+    if case .engine = source {
+      engine = try source.engine(command.common, command.build, progress: display)
+    } else {
+      var builder = EngineSource.builder(command.common, command.build, progress: display)
+      builder.optimizations = variant.optimizations
+      if variant.name != "fp32" { builder.dumpDirectory = nil }
+      engine = try builder.buildNow(try source.model(seed: command.common.seed))
+    }
+    context = try engine.makeContext(shapes: command.common.shapesByName)
+    buildSeconds = start.duration(to: clock.now).seconds
+    let inputs = try RandomInputs.tensors(
+      for: engine, shapes: command.common.shapesByName, seed: command.common.seed)
+    for (name, tensor) in inputs { try context.setInput(name, tensor) }
+    shapes = inputs.mapValues(\.shape)
+  }
+
+  var deviceSummary: String { engine.deviceSummary }
+
+  /// Samples of one inference: the first extent of the first input.
+  var batch: Int { engine.inputs.first.flatMap { shapes[$0.name]?.first } ?? 1 }
+
+  mutating func warmUp(_ count: Int) throws {
+    for _ in 0..<count { try context.run() }
+  }
+
+  mutating func measure(seconds: Double, steps: Int?) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var done = 0
+    while steps.map({ done < $0 }) ?? (start.duration(to: clock.now).seconds < seconds) {
+      let began = clock.now
+      try context.run()
+      times.append(began.duration(to: clock.now).seconds)
+      done += 1
+    }
+  }
+
+  var result: BenchResult {
+    let sorted = times.sorted()
+    let mean = times.reduce(0, +) / Double(max(times.count, 1))
+    func percentile(_ share: Double) -> Double {
+      sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int((share * Double(sorted.count)).rounded(.up)) - 1)] * 1e3
+    }
+    let median = percentile(0.5)
+    return BenchResult(
+      name: name, steps: times.count, batch: batch, medianMs: median, meanMs: mean * 1e3,
+      minMs: (sorted.first ?? 0) * 1e3, maxMs: (sorted.last ?? 0) * 1e3, p90Ms: percentile(0.9),
+      p95Ms: percentile(0.95), p99Ms: percentile(0.99),
+      throughputPerSecond: mean > 0 ? Double(batch) / mean : 0,
+      arenaBytes: context.arenaBytes, weightBytes: context.executable?.weightBytes ?? 0,
+      layers: context.tuned?.tuned.program.steps.count ?? 0, buildSeconds: buildSeconds)
+  }
+}
+
+struct BenchResult: Encodable {
+  var name: String
+  var steps: Int
+  var batch: Int
+  var medianMs: Double
+  var meanMs: Double
+  var minMs: Double
+  var maxMs: Double
+  var p90Ms: Double
+  var p95Ms: Double
+  var p99Ms: Double
+  var throughputPerSecond: Double
+  var arenaBytes: Int
+  var weightBytes: Int
+  var layers: Int
+  var buildSeconds: Double
+
+  enum CodingKeys: String, CodingKey {
+    case name, steps, batch, layers
+    case medianMs = "median_ms"
+    case meanMs = "mean_ms"
+    case minMs = "min_ms"
+    case maxMs = "max_ms"
+    case p90Ms = "p90_ms"
+    case p95Ms = "p95_ms"
+    case p99Ms = "p99_ms"
+    case throughputPerSecond = "throughput_per_s"
+    case arenaBytes = "arena_bytes"
+    case weightBytes = "weight_bytes"
+    case buildSeconds = "build_s"
+  }
+}
+
+struct BenchReport: Encodable {
+  var model: String
+  var device: String
+  var shapes: [String: [Int]]
+  var processPeakBytes: Int
+  var results: [BenchResult]
+
+  enum CodingKeys: String, CodingKey {
+    case model, device, shapes, results
+    case processPeakBytes = "process_peak_bytes"
+  }
+}
+
+/// The table of `bench`.
+enum BenchTable {
+  static func show(_ report: BenchReport, candidates: [Candidate]) {
+    let inputs = report.shapes.sorted { $0.key < $1.key }
+      .map { "\($0.key) \($0.value.map(String.init).joined(separator: "x"))" }
+    Output.line("\(report.model), \(inputs.joined(separator: ", "))")
+    Output.line("\(report.device)")
+    Output.line()
+    let first = report.results[0]
+    func row(_ title: String, _ cell: (BenchResult) -> String) -> [String] {
+      [title] + report.results.map(cell)
+    }
+    func milliseconds(_ value: Double) -> String { String(format: "%.3f ms", value) }
+    Output.table([
+      row("") { $0.name },
+      row("Average step time") { milliseconds($0.meanMs) },
+      row("Average throughput") { String(format: "%.1f samples/s", $0.throughputPerSecond) },
+      row("Latency median (p50)") { milliseconds($0.medianMs) },
+      row("Latency minimum") { milliseconds($0.minMs) },
+      row("Latency p90") { milliseconds($0.p90Ms) },
+      row("Latency p95") { milliseconds($0.p95Ms) },
+      row("Latency p99") { milliseconds($0.p99Ms) },
+      row("Speed against \(first.name)") { String(format: "%.2fx", first.medianMs / max($0.medianMs, 1e-9)) },
+      row("Kernels") { "\($0.layers)" },
+      row("Arena") { Output.bytes($0.arenaBytes) },
+      row("Weights") { Output.bytes($0.weightBytes) },
+      row("Build time") { Output.seconds($0.buildSeconds) },
+      row("Steps measured") { "\($0.steps)" },
+    ])
+    Output.line()
+    Output.line("Peak memory of the whole run, builds included: \(Output.bytes(report.processPeakBytes))")
+  }
+}

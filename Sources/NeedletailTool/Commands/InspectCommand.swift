@@ -1,0 +1,154 @@
+import ArgumentParser
+import Foundation
+import GraphModel
+import Needletail
+import TensorModel
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Show the layers of an engine: what was fused, tactic, time, memory.",
+    discussion: """
+      A model is built first, with the cost model's tactics unless --tuning says otherwise. Times are
+      medians of --steps runs on this machine.
+      """)
+
+  @Argument(help: "An engine, a model, or a name of the zoo.")
+  var model: String
+
+  @Option(help: "Inferences to time; 0 shows no times.")
+  var steps = 10
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(help: "How hard to tune a model: 0 (cost model alone) to 5.")
+  var tuning = 0
+
+  func run() throws {
+    let display = common.json ? nil : ProgressDisplay()
+    var build = BuildOptions()
+    build.tuning = tuning
+    build.dump = nil
+    build.timingCache = nil
+    build.tuningBudget = nil
+    let engine = try EngineSource(model).engine(common, build, progress: display)
+    let context = try engine.makeContext(shapes: common.shapesByName)
+    let inputs = try RandomInputs.tensors(for: engine, shapes: common.shapesByName, seed: common.seed)
+    for (name, tensor) in inputs { try context.setInput(name, tensor) }
+    let report = try InspectReport(engine, context, steps: steps)
+    if common.json { try Output.json(report) } else { report.show() }
+  }
+}
+
+struct InspectReport: Encodable {
+  struct Layer: Encodable {
+    var index: Int
+    var name: String
+    var kind: String
+    var computes: [String]
+    var tactic: String
+    var inputs: [String]
+    var outputs: [String]
+    var microseconds: Double?
+    var gflops: Double?
+    var bytes: Int
+  }
+
+  struct Port: Encodable {
+    var name: String
+    var dataType: String?
+    var shape: [String]?
+
+    init(_ description: TensorDescription) {
+      name = description.name
+      dataType = description.dataType?.rawValue
+      shape = description.shape
+    }
+  }
+
+  var name: String
+  var device: String
+  var inputs: [Port]
+  var outputs: [Port]
+  var layers: [Layer]
+  var hostNodes: [String]
+  var arenaBytes: Int
+  var arenaLowerBound: Int
+  var weightBytes: Int
+  var tunedFor: [String]
+  var madeBy: [String: String]
+
+  init(_ engine: Engine, _ context: ExecutionContext, steps: Int) throws {
+    name = engine.name
+    device = engine.deviceSummary
+    inputs = engine.inputs.map(Port.init)
+    outputs = engine.outputs.map(Port.init)
+    hostNodes = context.hostNodeNames
+    arenaBytes = context.arenaBytes
+    arenaLowerBound = context.executable?.arenaLowerBound ?? 0
+    weightBytes = context.executable?.weightBytes ?? 0
+    tunedFor = engine.contents.sections.filter { !$0.choices.isEmpty }.map(\.deviceClass)
+    madeBy = engine.contents.metadata
+    layers = []
+    guard let compiled = context.tuned else { return }
+    let times = try Self.times(context, steps: steps)
+    let tactics = compiled.executable.tactics
+    for (index, step) in compiled.tuned.program.steps.enumerated() {
+      let seconds = times.isEmpty ? nil : times[index]
+      let views = step.inputs.compactMap { $0 }
+      layers.append(
+        Layer(
+          index: index, name: step.name, kind: step.problem.summary, computes: step.origins,
+          tactic: tactics[index].name, inputs: views.map { "\($0.type)" },
+          outputs: step.outputs.map { "\($0.type)" }, microseconds: seconds.map { $0 * 1e6 },
+          gflops: seconds.flatMap { step.multiplyAdds > 0 ? 2e-9 * step.multiplyAdds / $0 : nil },
+          bytes: Int(step.trafficBytes)))
+    }
+  }
+
+  /// Medians of each step's seconds.
+  private static func times(_ context: ExecutionContext, steps: Int) throws -> [Double] {
+    guard steps > 0 else { return [] }
+    var runs: [[Double]] = []
+    for _ in 0..<(steps + 2) { runs.append(try context.profile()) }
+    runs.removeFirst(2)
+    guard let count = runs.first?.count else { return [] }
+    return (0..<count).map { step in runs.map { $0[step] }.sorted()[runs.count / 2] }
+  }
+
+  func show() {
+    Output.line("\(name) on \(device)")
+    for port in inputs { Output.line("  input  \(Self.text(port))") }
+    for port in outputs { Output.line("  output \(Self.text(port))") }
+    Output.line()
+    let total = layers.reduce(0) { $0 + ($1.microseconds ?? 0) }
+    var rows = [["#", "layer", "kind", "output", "tactic", "time", "share", "GFLOP/s", "memory"]]
+    for layer in layers {
+      let time = layer.microseconds.map { String(format: "%.1f us", $0) } ?? "-"
+      let share = layer.microseconds.map { String(format: "%.1f %%", 100 * $0 / max(total, 1e-9)) } ?? "-"
+      rows.append([
+        "\(layer.index)", Self.shortened(layer.name, 36), Self.shortened(layer.kind, 48),
+        layer.outputs.first ?? "", Self.shortened(layer.tactic, 32), time, share,
+        layer.gflops.map { String(format: "%.0f", $0) } ?? "", Output.bytes(layer.bytes),
+      ])
+    }
+    Output.table(rows, leftAligned: [1, 2, 3, 4])
+    Output.line()
+    let fused = layers.filter { $0.computes.count > 1 }
+    if !fused.isEmpty { Output.line("Layers that compute several nodes of the model:") }
+    for layer in fused { Output.line("  \(layer.index) = \(layer.computes.joined(separator: " + "))") }
+    for node in hostNodes { Output.line("  on the host: \(node)") }
+    Output.line(
+      "\(layers.count) layers, \(Output.seconds(total * 1e-6)), arena \(Output.bytes(arenaBytes)) "
+        + "(lower bound \(Output.bytes(arenaLowerBound))), weights \(Output.bytes(weightBytes))")
+    for (key, value) in madeBy.sorted(by: { $0.key < $1.key }) { Output.line("  \(key): \(value)") }
+    for section in tunedFor { Output.line("  tuned for: \(section)") }
+  }
+
+  private static func text(_ port: Port) -> String {
+    "\(port.name): \(port.dataType ?? "unknown") \(port.shape.map { $0.joined(separator: "x") } ?? "of unknown shape")"
+  }
+
+  private static func shortened(_ text: String, _ width: Int) -> String {
+    text.count <= width ? text : text.prefix(width - 1) + "…"
+  }
+}

@@ -1,0 +1,59 @@
+import GraphModel
+import KernelModel
+import TensorModel
+
+/// The places that affine maps send a regular grid to. Source: ONNX `AffineGrid`.
+struct AffineGridOperator: Operator {
+  static let spellings = [Spelling.onnx("AffineGrid")]
+
+  private let alignsCorners: Bool
+
+  init(_ attributes: AttributeReader) throws(OperatorError) {
+    alignsCorners = try attributes.bool("align_corners", default: false)
+  }
+
+  func expand(_ expansion: inout Expansion) throws(OperatorError) {
+    let theta = try expansion.input(0), size = try expansion.input(1)
+    guard let extents = expansion.dimensions(size) else {
+      throw OperatorError("input 1 ('size') must be known from constants and shapes")
+    }
+    guard theta.rank == 3, theta.dataType.isFloatingPoint,
+      extents.count == 4 || extents.count == 5
+    else {
+      throw OperatorError("theta is \(theta.type) for a grid of \(extents.count) axes")
+    }
+    let spatial = Array(extents[2...])
+    let count = Dimension.product(spatial)
+    var columns: [Operand] = []
+    // The last axis is the first coordinate.
+    for axis in spatial.indices.reversed() {
+      let coordinates = try self.coordinates(
+        &expansion, axis: axis, spatial: spatial, type: theta.dataType)
+      columns.append(try expansion.reshape(coordinates, Shape([count, 1])))
+    }
+    columns.append(
+      try expansion.emit(
+        .pointwise(Pointwise(.constant(1, theta.dataType), shape: Shape([count, 1]))), []))
+    let points = try expansion.concatenate(columns, axis: 1)
+    let mapped = try expansion.matmul(points, theta, transposesB: true)
+    expansion.set(
+      0,
+      try expansion.reshape(
+        mapped, Shape([theta.shape[0]] + spatial + [Dimension(spatial.count)])))
+  }
+
+  /// For each place the coordinate along one axis, from -1 to 1.
+  private func coordinates(
+    _ expansion: inout Expansion, axis: Int, spatial: [Dimension], type: DataType
+  ) throws(OperatorError) -> Operand {
+    let extent = try expansion.cast(
+      expansion.symbolic([spatial[axis]], TensorType(.int64, [Int]())), to: type)
+    let index = ScalarExpression.cast(.index(axis: axis), type)
+    let one = ScalarExpression.constant(1, type), two = ScalarExpression.constant(2, type)
+    let place =
+      alignsCorners
+      ? two * index / (.operand(0) - one) - one
+      : (two * index + one) / .operand(0) - one
+    return try expansion.emit(.pointwise(Pointwise(place, shape: Shape(spatial))), [extent])
+  }
+}
