@@ -40,13 +40,15 @@ let layers: [Target] =
   [
     layer("TensorModel"),
     layer("KernelModel", imports: ["TensorModel"]),
-    layer("ReferenceInterpreter", imports: ["TensorModel", "KernelModel"]),
+    // Naive, but tests and constant folding should not wait for a debug build of it.
+    layer("ReferenceInterpreter", imports: ["TensorModel", "KernelModel"], flags: ["-O"]),
     layer("GraphModel", imports: ["TensorModel", "KernelModel"]),
     layer(
       "Operators", imports: ["TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel"]),
     layer("ONNXFormat", imports: [protobuf]),
     layer(
-      "ONNXImport", imports: ["TensorModel", "KernelModel", "GraphModel", "Operators", "ONNXFormat", protobuf]),
+      "ONNXImport",
+      imports: ["TensorModel", "KernelModel", "GraphModel", "Operators", "ONNXFormat", protobuf]),
     layer("ModelZoo", imports: ["TensorModel", "ONNXFormat", protobuf]),
     layer(
       "GraphSimplification",
@@ -54,14 +56,17 @@ let layers: [Target] =
     layer("LayerTensorFusion", imports: ["TensorModel", "KernelModel", "GraphModel"]),
     layer("PrecisionCalibration", imports: ["TensorModel", "KernelModel", "GraphModel"]),
     layer("ProgramModel", imports: ["TensorModel", "KernelModel"]),
-    layer("ProgramLowering", imports: ["TensorModel", "KernelModel", "GraphModel", "ProgramModel"]),
+    layer(
+      "ProgramLowering", imports: ["TensorModel", "KernelModel", "GraphModel", "ProgramModel"]),
     layer("DeviceInterface", imports: ["TensorModel", "KernelModel", "ProgramModel"]),
     .target(name: "CProcessor", path: "Sources/CProcessor"),
     layer("CPUKernelInterface"),
     layer("CPUKernels", imports: ["CPUKernelInterface"], flags: unchecked, libraries: ["m"]),
   ] + wideKernels + [
     layer("DynamicTensorMemory", imports: ["TensorModel", "ProgramModel"]),
-    layer("KernelAutoTuning", imports: ["TensorModel", "KernelModel", "ProgramModel", "DeviceInterface"]),
+    layer(
+      "KernelAutoTuning",
+      imports: ["TensorModel", "KernelModel", "ProgramModel", "DeviceInterface"]),
     layer("MultiStreamExecution", imports: ["TensorModel", "ProgramModel"]),
     layer(
       "CPUDevice",
@@ -71,16 +76,33 @@ let layers: [Target] =
         "MultiStreamExecution",
       ] + wideKernels.map { .target(name: $0.name) }),
     layer(
-      "EngineFormat", imports: ["TensorModel", "KernelModel", "GraphModel", "KernelAutoTuning", crypto]),
+      "EngineFormat",
+      imports: ["TensorModel", "KernelModel", "GraphModel", "KernelAutoTuning", crypto]),
     layer(
       "Needletail",
       imports: [
-        "TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "Operators", "ONNXImport",
-        "ModelZoo", "GraphSimplification", "LayerTensorFusion", "PrecisionCalibration", "ProgramModel",
+        "TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "Operators",
+        "ONNXImport",
+        "ModelZoo", "GraphSimplification", "LayerTensorFusion", "PrecisionCalibration",
+        "ProgramModel",
         "ProgramLowering", "DeviceInterface", "DynamicTensorMemory", "KernelAutoTuning",
         "MultiStreamExecution", "CPUDevice", "EngineFormat", crypto,
       ]),
   ]
+
+/// A test target; it may look at every layer.
+func test(_ name: String, imports: [String]) -> Target {
+  .testTarget(
+    name: name, dependencies: imports.map { .byName(name: $0) }, path: "Tests/\(name)")
+}
+
+let tests: [Target] = [
+  .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+  test("ArchitectureTests", imports: []),
+  test(
+    "NeedletailTests",
+    imports: layers.map(\.name).filter { $0 != "CProcessor" } + ["CAllocationCounter"]),
+]
 
 let package = Package(
   name: "needletail",
@@ -93,14 +115,20 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
   ],
-  targets: layers + [
+  targets: layers + tests + [
     .executableTarget(
-      name: "NeedletailTool", dependencies: ["Needletail", "ModelZoo", arguments],
+      name: "NeedletailTool",
+      dependencies: [
+        "TensorModel", "GraphModel", "KernelModel", "ProgramModel", "KernelAutoTuning",
+        "DeviceInterface",
+        "CPUDevice", "Operators", "EngineFormat", "PrecisionCalibration", "ModelZoo", "Needletail",
+        arguments,
+      ],
       path: "Sources/NeedletailTool")
   ]
 )
 
-for target in package.targets where target.name != "CProcessor" {
+for target in package.targets where !["CProcessor", "CAllocationCounter"].contains(target.name) {
   target.swiftSettings =
     (target.swiftSettings ?? []) + [
       .swiftLanguageMode(.v6),

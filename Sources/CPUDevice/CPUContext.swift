@@ -1,7 +1,9 @@
 import CPUKernelInterface
 package import DeviceInterface
+import DynamicTensorMemory
 import MultiStreamExecution
 import ProgramModel
+import Synchronization
 import TensorModel
 
 /// An arena, a scratch area for each thread, and the resolved address of every operand: what one thread

@@ -2,7 +2,7 @@ import CPUKernelInterface
 package import DeviceInterface
 import DynamicTensorMemory
 import MultiStreamExecution
-package import ProgramModel
+import ProgramModel
 import TensorModel
 
 /// A program prepared for the CPU: packed weights, fixed parameters, a schedule and a memory plan. It never

@@ -1,5 +1,4 @@
 package import CPUKernelInterface
-package import KernelModel
 package import ProgramModel
 package import TensorModel
 

@@ -1,4 +1,6 @@
 import CPUKernelInterface
+import DynamicTensorMemory
+import MultiStreamExecution
 import ProgramModel
 import TensorModel
 

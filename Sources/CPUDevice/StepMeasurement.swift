@@ -95,7 +95,9 @@ struct StepMeasurement {
       let start = clock.now
       inputAddresses.withUnsafeBufferPointer { inputs in
         outputAddresses.withUnsafeBufferPointer { outputs in
-          do { try context.run(inputs: inputs, outputs: outputs) } catch { failure = error }
+          do throws(DeviceError) {
+            try context.run(inputs: inputs, outputs: outputs)
+          } catch { failure = error }
         }
       }
       let seconds = (clock.now - start).seconds

@@ -10,6 +10,8 @@ package struct ContractionTileArguments {
   package var output: UnsafeMutablePointer<Float>
   package var outputStride: Int
   package var rows: Int
+  /// Where the weights to come are, to be fetched at half a line for each element of the reduction.
+  package var prefetch: UnsafePointer<Float>
   /// Whether the sums start from what the output holds.
   package var accumulates = false
   /// Whether the sums are complete, so that the epilogue is applied.
@@ -35,6 +37,7 @@ package struct ContractionTileArguments {
     self.output = output
     self.outputStride = outputStride
     self.rows = rows
+    prefetch = weights
   }
 }
 

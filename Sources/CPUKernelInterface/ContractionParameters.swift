@@ -136,6 +136,8 @@ package struct ContractionParameters: BitwiseCopyable, @unchecked Sendable {
   package var tile: ContractionTileFunction
   /// Packed weights, or nil where they are an operand.
   package var weights: UnsafePointer<Float>?
+  /// Elements from the weights operand to the first panel.
+  package var weightsOffset = 0
   /// Elements between the rows of the reduction, the panels and the groups of the weights.
   package var weightsRowStride = 0
   package var weightsPanelStride = 0

@@ -1,30 +1,31 @@
 /// Turns lifetimes into offsets in one arena: a pure function, the same on every machine.
 package enum ArenaPlanner {
-  /// How much work a plan may cost. Work is counted in nodes of the search, never in time, so that the same
-  /// lifetimes give the same layout everywhere.
+  /// How much work a plan may cost. Work is counted in steps of the search, never in time, so that
+  /// the same lifetimes give the same layout everywhere.
   package struct Effort: Hashable, Sendable {
-    /// Nodes that the branch and bound may visit; zero leaves it out.
-    package var searchNodes: Int
+    /// Steps that the search may take where the greedy orders miss the lower bound: about 2 * 10^8
+    /// a second.
+    package var searchWork: Int
     /// An arena that is small enough: planning stops there.
     package var sufficientByteCount: Int
 
-    package init(searchNodes: Int, sufficientByteCount: Int = 0) {
-      self.searchNodes = searchNodes
+    package init(searchWork: Int, sufficientByteCount: Int = 0) {
+      self.searchWork = searchWork
       self.sufficientByteCount = sufficientByteCount
     }
 
     /// The greedy orders only.
-    package static let greedy = Effort(searchNodes: 0)
-    /// The greedy orders, then some 100 ms of search where they miss the lower bound.
-    package static let standard = Effort(searchNodes: 1 << 17)
-    /// Some seconds of search.
-    package static let thorough = Effort(searchNodes: 1 << 23)
+    package static let greedy = Effort(searchWork: 0)
+    /// About a second of search.
+    package static let standard = Effort(searchWork: 200_000_000)
+    /// About a minute of search.
+    package static let thorough = Effort(searchWork: 10_000_000_000)
   }
 
   /// A layout in which no two buffers overlap that are live at the same step.
   ///
-  /// - Parameter conflicts: further pairs of positions in `lifetimes` that may not overlap either, as when
-  ///   their steps run in parallel.
+  /// - Parameter conflicts: further pairs of positions in `lifetimes` that may not overlap either,
+  ///   as when their steps run in parallel.
   package static func plan(
     _ lifetimes: [Lifetime], conflicts: [(Int, Int)] = [], effort: Effort = .standard
   ) throws(ArenaError) -> ArenaLayout {
@@ -45,18 +46,18 @@ package enum ArenaPlanner {
 
   private static func pack(
     _ problem: PackingProblem, effort: Effort
-  ) -> (offsets: [Int], byteCount: Int) {
+  ) -> Packing {
     let greedy = GreedyPlacement(problem: problem)
     let sufficient = max(problem.lowerBound, effort.sufficientByteCount)
-    var best: (offsets: [Int], byteCount: Int) = ([], Int.max)
+    var best = Packing(offsets: [], byteCount: .max)
     for order in GreedyPlacement.Order.allCases {
       for fit in GreedyPlacement.Fit.allCases {
         let offsets = greedy.offsets(order: order, fit: fit)
         let byteCount = greedy.byteCount(of: offsets)
-        if byteCount < best.byteCount { best = (offsets, byteCount) }
+        if byteCount < best.byteCount { best = Packing(offsets: offsets, byteCount: byteCount) }
         if best.byteCount <= sufficient { return best }
       }
     }
-    return best
+    return improve(best, of: problem, sufficient: sufficient, work: effort.searchWork)
   }
 }

@@ -72,6 +72,7 @@ struct GreedyPlacement {
 }
 
 extension Int {
-  /// The least multiple of a power of two that is not below; the caller knows that it does not overflow.
+  /// The least multiple of a power of two that is not below; the caller knows that it does not
+  /// overflow.
   func rounded(upTo alignment: Int) -> Int { (self + alignment - 1) & ~(alignment - 1) }
 }

@@ -1,7 +1,7 @@
 /// Rows of integers, one after another.
 struct Rows: Sendable {
-  private(set) var values: [Int32] = []
-  private(set) var starts: [Int] = [0]
+  fileprivate(set) var values: [Int32] = []
+  fileprivate(set) var starts: [Int] = [0]
 
   var count: Int { starts.count - 1 }
 
@@ -32,8 +32,9 @@ struct Rows: Sendable {
 
 /// Buffers that must be laid out, without the empty ones, and which of them may not overlap.
 ///
-/// The conflicts are kept as cliques: sets of buffers that are all live together. Each conflict is inside at
-/// least one clique, so the buffers of a clique, sorted by offset, are all that a layout has to respect.
+/// The conflicts are kept as cliques: sets of buffers that are all live together. Each conflict is
+/// inside at least one clique, so the buffers of a clique, sorted by offset, are all that a layout
+/// has to respect.
 struct PackingProblem: Sendable {
   /// The index of each buffer among the lifetimes given.
   var indices: [Int]
@@ -54,11 +55,11 @@ struct PackingProblem: Sendable {
   var count: Int { sizes.count }
 
   /// Conflicts beyond this many are not written down; such a problem is laid out step by step.
-  static let maximumConflictCount = 1 << 25
+  static let maximumConflictCount = 1 << 23
 }
 
 extension PackingProblem {
-  /// Checks the lifetimes; nil cliques where there are too many conflicts to write down.
+  /// Checks the lifetimes; the buffers that are not empty, and their sizes rounded up.
   static func rounded(_ lifetimes: [Lifetime]) throws(ArenaError) -> (
     indices: [Int], sizes: [Int]
   ) {
@@ -77,12 +78,15 @@ extension PackingProblem {
         throw .invalidAlignment(id: id, alignment: alignment)
       }
       if lifetime.byteCount == 0 { continue }
-      // A gap before a buffer is smaller than its alignment, so this total bounds every offset.
+      // A gap before a buffer is smaller than its alignment, so this total bounds every offset, and
+      // sums of a few offsets do not overflow.
       let (padded, overflow) = lifetime.byteCount.addingReportingOverflow(alignment - 1)
       let size = padded & ~(alignment - 1)
       let (sum, sumOverflow) = total.addingReportingOverflow(size)
       let (bound, boundOverflow) = sum.addingReportingOverflow(alignment - 1)
-      guard !overflow, !sumOverflow, !boundOverflow else { throw .sizeOverflow(id: id) }
+      guard !overflow, !sumOverflow, !boundOverflow, bound <= Int.max / 4 else {
+        throw .sizeOverflow(id: id)
+      }
       total = bound
       indices.append(index)
       sizes.append(size)
@@ -180,7 +184,8 @@ extension PackingProblem {
     return neighbors
   }
 
-  /// The conflicts as pairs of positions in `indices`, sorted, each once; those of empty buffers dropped.
+  /// The conflicts as pairs of positions in `indices`, sorted, each once; those of empty buffers
+  /// dropped.
   private static func checked(
     _ conflicts: [(Int, Int)], lifetimeCount: Int, indices: [Int]
   ) throws(ArenaError) -> [(Int, Int)] {

@@ -2,8 +2,9 @@ extension ArenaPlanner {
   /// Gaps looked at before a buffer goes to the top: bounds the time for very many buffers.
   private static let maximumGapCount = 256
 
-  /// The layout that an allocator would give step by step: for so many buffers that their conflicts cannot
-  /// be written down. Where conflicts are not those of the steps alone, the buffers are laid side by side.
+  /// The layout that an allocator would give step by step: for so many buffers that their conflicts
+  /// cannot be written down. Where conflicts are not those of the steps alone, the buffers are laid
+  /// side by side.
   static func sequentialLayout(
     _ lifetimes: [Lifetime], indices: [Int], sizes: [Int], disjoint: Bool
   ) -> ArenaLayout {

@@ -87,12 +87,13 @@ package struct IndexedGraph: Sendable {
       consumersOf.append([])
       outputUses.append(0)
     }
+    var touched: [NodeID] = []
     for id in patch.removals {
       guard let node = graph[id] else { continue }
       unlink(id, node)
       graph[id] = nil
+      touched += readersLeft(node)
     }
-    var touched: [NodeID] = []
     for node in patch.nodes {
       let id = graph.addNode(node)
       link(id, node)
@@ -106,6 +107,19 @@ package struct IndexedGraph: Sendable {
     }
     return touched + patch.removals
   }
+
+  /// The nodes that share an operand with a node that is gone: they may be its only readers now.
+  private func readersLeft(_ node: Node) -> [NodeID] {
+    node.inputs.flatMap { input -> [NodeID] in
+      guard let input, graph[input].constant == nil,
+        consumersOf[input.index].count <= Self.maximumReaders
+      else { return [] }
+      return consumersOf[input.index]
+    }
+  }
+
+  /// Values with more readers are not about to have a single one.
+  private static let maximumReaders = 8
 
   private mutating func replace(_ old: ValueID, with new: ValueID) -> [NodeID] {
     var touched: [NodeID] = []

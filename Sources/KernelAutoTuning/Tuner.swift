@@ -29,6 +29,11 @@ package struct TunedProgram: Sendable {
   package var program: Program
   package var choices: [TacticChoice]
 
+  package init(program: Program, choices: [TacticChoice]) {
+    self.program = program
+    self.choices = choices
+  }
+
   package var tactics: [Tactic] { choices.map(\.tactic) }
 }
 
@@ -41,6 +46,14 @@ package struct TacticChoice: Sendable, Hashable, Codable {
   /// How many tactics could compute the step, and how many were measured.
   package var available: Int
   package var measured: Int
+
+  package init(tactic: Tactic, seconds: Double, isMeasured: Bool, available: Int, measured: Int) {
+    self.tactic = tactic
+    self.seconds = seconds
+    self.isMeasured = isMeasured
+    self.available = available
+    self.measured = measured
+  }
 }
 
 /// How far tuning has come.

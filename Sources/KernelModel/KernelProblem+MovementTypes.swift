@@ -128,7 +128,7 @@ extension Copy {
     else { throw ProblemError("a slice of \(starts.count) axes of \(shape), steps \(steps)") }
     for axis in 0..<shape.rank {
       guard let start = starts[axis].constant, let size = sizes[axis].constant,
-        let extent = shape[axis].constant, size != 0
+        let extent = shape[axis].constant, size > 0
       else { continue }
       let (distance, overflow) = (size - 1).multipliedReportingOverflow(by: steps[axis])
       let (last, overflow2) = start.addingReportingOverflow(distance)

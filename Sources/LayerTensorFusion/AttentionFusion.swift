@@ -83,8 +83,12 @@ private struct ScoresMatch {
   private static func step(_ graph: IndexedGraph, _ term: Term) -> Step? {
     switch term.expression {
     case .binary(.multiply, let a, let b):
-      if let factor = graph.number(term.with(b)) { return Step(inner: term.with(a), factor: factor) }
-      if let factor = graph.number(term.with(a)) { return Step(inner: term.with(b), factor: factor) }
+      if let factor = graph.number(term.with(b)) {
+        return Step(inner: term.with(a), factor: factor)
+      }
+      if let factor = graph.number(term.with(a)) {
+        return Step(inner: term.with(b), factor: factor)
+      }
       return nil
     case .binary(.divide, let a, let b):
       guard let divisor = graph.number(term.with(b)), divisor != 0 else { return nil }
@@ -131,7 +135,7 @@ extension ScoresMatch {
     else { return nil }
     var found = self
     found.absorbFactors()
-    let kept = [found.query, found.key, value] + found.masks.flatMap(\.operands)
+    let kept = [found.query, found.key, value] + found.masks.flatMap(\.usedOperands)
     let removed = graph.obsolete(without: [id], keeping: kept)
     // The scores must have no other reader.
     guard removed.contains(self.product), removed.contains(softmax) else { return nil }
@@ -150,7 +154,6 @@ extension ScoresMatch {
       mask = written
     }
     let extra = node.inputs.dropFirst(2)
-    guard output.rank == 4 || extra.isEmpty || product.epilogue == .operand(0) else { return nil }
     var inputs: [ValueID?] = [q, k, v]
     if mask != nil || !extra.isEmpty { inputs.append(mask) }
     let problem = KernelProblem.attention(
@@ -169,10 +172,10 @@ extension ScoresMatch {
   private mutating func absorbFactors() {
     for path in [\ScoresMatch.query, \ScoresMatch.key] {
       let value = self[keyPath: path]
-      guard graph.isReadOnly(value, by: product), let (id, source, _) = graph.kernel(writing: value)
+      guard graph.isReadOnly(value, by: product),
+        let (_, source, _) = graph.kernel(writing: value),
+        let (inner, factor) = factor(source, value)
       else { continue }
-      _ = id
-      guard let (inner, factor) = factor(source, value) else { continue }
       self[keyPath: path] = inner
       scale *= factor
     }

@@ -52,7 +52,7 @@ enum EpilogueFusion {
     _ pointwise: Pointwise
   ) -> GraphPatch? {
     let main = candidate.node
-    guard let before = FusedExpression(epilogueOf: candidate.problem, inputs: main.inputs),
+    guard let before = ValueExpression(epilogueOf: candidate.problem, inputs: main.inputs),
       let fused = before.followed(by: pointwise, inputs: node.inputs, reading: candidate.value),
       fused.isWithinLimits
     else { return nil }

@@ -23,6 +23,11 @@ struct Term {
     return operands[index]
   }
 
+  /// The values that occur.
+  var usedOperands: [ValueID] {
+    expression.operands.compactMap { operands.indices.contains($0) ? operands[$0] : nil }
+  }
+
   func with(_ expression: ScalarExpression) -> Term { Term(expression, operands) }
 }
 

@@ -56,7 +56,7 @@ enum PointwiseFusion {
       let inside = graph.type(value)?.shape, let outside = graph.type(node.outputs[0])?.shape,
       inside == outside || (inner.expression.isCheap && inner.expression.operationCount <= 3),
       let shifted = shifted(inner.expression, from: inside, to: outside),
-      let before = FusedExpression(Pointwise(shifted), inputs: source.inputs),
+      let before = ValueExpression(Pointwise(shifted), inputs: source.inputs),
       let fused = before.followed(by: pointwise, inputs: node.inputs, reading: value),
       fused.isWithinLimits
     else { return nil }
@@ -98,7 +98,7 @@ enum PointwiseFusion {
       let (producer, source, inner) = graph.kernel(writing: value),
       case .pointwise(let pointwise) = inner, graph.isReadOnly(value, by: id),
       !pointwise.expression.usesIndex,
-      let before = FusedExpression(pointwise, inputs: source.inputs)?.compacted(),
+      let before = ValueExpression(pointwise, inputs: source.inputs)?.compacted(),
       before.operands.count == 1, graph.type(before.operands[0])?.shape == graph.type(value)?.shape
     else { return nil }
     reduction.prologue = reduction.prologue.substituting([before.expression])

@@ -19,7 +19,7 @@ package struct StreamSchedule: Sendable, Hashable {
   ) {
     let count = dependencies.predecessors.count
     guard threads > 1 else {
-      self.init(sequential: count)
+      waves = (0..<count).map { [$0] }
       return
     }
     var successors: [[Int]] = Array(repeating: [], count: count)

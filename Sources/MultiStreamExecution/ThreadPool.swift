@@ -1,19 +1,19 @@
 /// Threads that run the tasks of one kernel side by side, for any number of callers.
 ///
-/// A caller is one of the threads that run its tasks, so a pool of `threadCount` owns `threadCount - 1`
-/// workers. Workers are dealt out among the callers of the moment: with two callers and four threads
-/// each gets one worker; with as many callers as threads, each runs alone. When a further caller
-/// arrives, workers that are lent beyond their caller's share go home after the chunk they are at, so
-/// callers and workers together exceed `threadCount` no longer than that. (Callers beyond
-/// `threadCount` are not turned away: each runs its tasks on its own thread.) A caller takes the
-/// workers that are idle and does the rest itself, so that callers never wait for one another.
+/// A caller is one of the threads that run its tasks, so a pool owns one worker less than its
+/// `threadCount`. Workers are dealt out among the callers of the moment: with two callers and four
+/// threads each gets one worker; with as many callers as threads, each runs alone. When a further
+/// caller arrives, workers go home after the chunk they are at until callers and workers together
+/// are no more than `threadCount`. (Callers beyond `threadCount` are not turned away: each runs its
+/// tasks on its own thread.) A caller takes the workers that are idle and does the rest itself, so
+/// that callers never wait for one another.
 ///
 /// Idle workers watch for work for a moment and then sleep.
 package final class ThreadPool: Sendable {
   /// A part of the tasks of a call, `firstTask ..< endTask`.
   ///
-  /// `worker` is below the pool's `threadCount`, differs between the threads of one call, and is 0 on
-  /// the caller's own.
+  /// `worker` is below the pool's `threadCount`, differs between the threads of one call, and is 0
+  /// on the caller's own.
   package typealias Function =
     @convention(c) (
       _ context: UnsafeRawPointer?, _ worker: Int, _ firstTask: Int, _ endTask: Int
@@ -61,11 +61,11 @@ package final class ThreadPool: Sendable {
 
   /// Runs the tasks `0 ..< taskCount` and returns when all are done.
   ///
-  /// Each task runs once, on any thread and in any order; neighbouring ones share a call of `function`.
-  /// While other callers have all the workers it runs every task on the calling thread, and so it
-  /// does when called from inside a task of a call that is divided already. It allocates nothing and
-  /// takes no lock while the workers are awake. Every task sees what the caller wrote before, and the
-  /// caller sees afterwards what the tasks wrote.
+  /// Each task runs once, on any thread and in any order; neighbouring ones share a call of
+  /// `function`. While other callers have all the workers it runs every task on the calling thread,
+  /// and so it does when called from inside a task of a call that is divided already. It allocates
+  /// nothing and takes no lock while the workers are awake. Every task sees what the caller wrote
+  /// before, and the caller sees afterwards what the tasks wrote.
   package func run(taskCount: Int, function: Function, context: UnsafeRawPointer?) {
     guard taskCount > 1, threadCount > 1, !state.isInsideTask else {
       if taskCount > 0 { function(context, 0, 0, taskCount) }

@@ -2,9 +2,9 @@ import Synchronization
 
 /// The tasks of one call, and how far they are.
 ///
-/// Each participant has a range of the tasks of its own, takes chunks from its front, and when it is
-/// empty takes chunks of the others'. Participant 0 is the caller; a range whose worker never comes is
-/// done by the rest.
+/// Each participant has a range of the tasks of its own, takes chunks from its front, and when it
+/// is empty takes chunks of the others'. Participant 0 is the caller; a range whose worker never
+/// comes is done by the rest.
 struct ThreadPoolRegion {
   /// Chunks into which a participant's own range is cut.
   private static let chunksPerParticipant = 8

@@ -3,9 +3,13 @@ import Synchronization
 /// Where one worker is told what to do.
 ///
 /// The state is one word, and only these steps change it:
-/// idle -> asleep (worker), idle or asleep -> assigned (a caller), assigned -> idle (that caller, revoking),
-/// assigned -> running -> idle (worker), anything -> stopped (the pool's end). Whoever takes it out of
-/// asleep wakes the worker exactly once.
+///
+/// - idle to asleep, by the worker;
+/// - idle or asleep to assigned, by a caller, and from assigned back to idle, by the same caller;
+/// - assigned to running to idle, by the worker;
+/// - anything to stopped, at the pool's end.
+///
+/// Whoever takes it out of asleep wakes the worker exactly once.
 struct ThreadPoolSlot {
   static let byteCount = ThreadPoolState.lineByteCount + ThreadPoolParking.byteCount
 

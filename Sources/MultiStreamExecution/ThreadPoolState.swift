@@ -11,8 +11,9 @@ import Synchronization
 /// What the threads of a pool share: one block of memory, divided into lines that different threads
 /// write, so that none slows another down.
 ///
-/// `@unchecked Sendable`: the block is only reached through atomics and through `ThreadPoolRegion`, whose plain
-/// fields are written by the caller that holds it, before the atomic that publishes them.
+/// `@unchecked Sendable`: the block is only reached through atomics and through `ThreadPoolRegion`,
+/// whose plain fields are written by the caller that holds it, before the atomic that publishes
+/// them.
 struct ThreadPoolState: @unchecked Sendable {
   /// Two cache lines, because processors fetch them in pairs.
   static let lineByteCount = 128

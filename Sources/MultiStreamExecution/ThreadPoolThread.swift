@@ -55,8 +55,8 @@ struct WorkerThread: @unchecked Sendable {
     return nil
   }
 
-  /// A thread inherits the mask: the handlers of the process then run on threads of its own, except for
-  /// faults of the thread itself and profilers.
+  /// A thread inherits the mask: the handlers of the process then run on threads of its own, except
+  /// for faults of the thread itself and profilers.
   private static func withSignalsBlocked(_ body: () -> Int32) -> Int32 {
     var blocked = sigset_t()
     var previous = sigset_t()

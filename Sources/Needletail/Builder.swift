@@ -1,11 +1,11 @@
 import CPUDevice
-import DeviceInterface
+package import DeviceInterface
 import EngineFormat
 public import Foundation
-import GraphModel
-package import KernelAutoTuning
+package import GraphModel
+import KernelAutoTuning
 package import PrecisionCalibration
-import TensorModel
+package import TensorModel
 
 /// Makes engines out of models.
 ///
@@ -54,13 +54,21 @@ public struct Builder: Sendable {
     let (tactics, choices) = try tacticSource()
     let runtime = Runtime(pipeline: pipeline, device: device, tactics: tactics)
     let executor = GraphExecutor(optimized.graph, runtime: runtime)
-    _ = try executor.plan(for: optimized.graph.representativeTypes())
+    try tune(executor)
     if let choices { try save(choices.cache) }
     progress?(BuildProgress(phase: .finished, fraction: 1, detail: model.name))
     let section = DeviceSection(deviceClass: device.deviceClass, choices: choices?.choices ?? [:])
     let contents = EngineContents(
       name: model.name, graph: optimized.graph, metadata: optimized.metadata, sections: [section])
     return Engine(contents: contents, executor: executor, report: optimized)
+  }
+
+  /// Plans, and thereby tunes, for representative shapes. A network that has none at extents of 1 is tuned
+  /// when it first runs.
+  private func tune(_ executor: GraphExecutor) throws(NeedletailError) {
+    do { _ = try executor.plan(for: executor.graph.representativeTypes()) } catch {
+      guard !executor.graph.inputSymbols.isEmpty else { throw error }
+    }
   }
 
   private func tacticSource() throws(NeedletailError) -> (any TacticSource, MeasuringTactics?) {
@@ -185,7 +193,7 @@ extension Graph {
 extension OptimizedGraph {
   /// What an engine says about how it was made.
   package var metadata: [String: String] {
-    var result: [String: String] = ["precision": precision.summary]
+    var result: [String: String] = ["precision": precision.requested.rawValue]
     for (rule, count) in report.counts where count > 0 { result["rule: \(rule)"] = "\(count)" }
     return result
   }

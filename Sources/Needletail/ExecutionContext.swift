@@ -1,4 +1,5 @@
-import DeviceInterface
+package import DeviceInterface
+import EngineFormat
 import GraphModel
 public import TensorModel
 
@@ -17,7 +18,13 @@ public final class ExecutionContext {
   init(_ engine: Engine, shapes: [String: [Int]]) throws(NeedletailError) {
     self.engine = engine
     let types = try engine.contents.graph.fixingInputs(shapes).representativeTypes()
-    plan = try engine.executor.plan(for: types)
+    do { plan = try engine.executor.plan(for: types) } catch {
+      let symbols = engine.contents.graph.inputSymbols.sorted().joined(separator: ", ")
+      guard shapes.isEmpty, !symbols.isEmpty else { throw error }
+      throw NeedletailError(
+        error.stage,
+        error.description + " (the extents \(symbols) were taken as 1: give the shapes of the inputs)")
+    }
     do {
       var inputs: [Tensor] = []
       for type in types {
@@ -71,7 +78,9 @@ public final class ExecutionContext {
     var failure: DeviceError?
     inputAddresses.withUnsafeBufferPointer { inputs in
       outputAddresses.withUnsafeBufferPointer { outputs in
-        do { try context.run(inputs: inputs, outputs: outputs) } catch { failure = error }
+        do throws(DeviceError) {
+            try context.run(inputs: inputs, outputs: outputs)
+          } catch { failure = error }
       }
     }
     if let failure { throw NeedletailError(.device, failure.description) }
@@ -115,9 +124,9 @@ public final class ExecutionContext {
     var seconds: [Double] = []
     inputAddresses.withUnsafeBufferPointer { inputs in
       outputAddresses.withUnsafeBufferPointer { outputs in
-        do { seconds = try context.profile(inputs: inputs, outputs: outputs) } catch {
-          failure = error
-        }
+        do throws(DeviceError) {
+          seconds = try context.profile(inputs: inputs, outputs: outputs)
+        } catch { failure = error }
       }
     }
     if let failure { throw NeedletailError(.device, failure.description) }

@@ -4,10 +4,10 @@ package import GraphModel
 import GraphSimplification
 package import KernelAutoTuning
 import LayerTensorFusion
-package import Operators
+import Operators
 package import PrecisionCalibration
 import ProgramLowering
-package import ProgramModel
+import ProgramModel
 package import TensorModel
 
 /// The five optimisations, each of which can be left out to see what it is worth.

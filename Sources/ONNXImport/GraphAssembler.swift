@@ -156,7 +156,7 @@ extension GraphAssembler {
   private mutating func addNodes(
     _ nodes: [Onnx_NodeProto], to scope: inout Scope, call: CallContext, graphName: String
   ) throws(ImportError) {
-    for node in try NodeOrder.sorted(nodes, graph: graphName) {
+    for node in try NodeOrder.sorted(nodes, scope: scope, graph: graphName) {
       let name = try context.admit(node, prefix: call.prefix)
       if let function = context.function(node) {
         try inline(function, node, named: name, to: &scope, call: call, graphName: graphName)

@@ -3,13 +3,15 @@ import ONNXFormat
 /// The order in which the nodes of a graph can be read, and the names they take from around it.
 enum NodeOrder {
   /// The nodes, each after those it reads from; as given where that holds already.
+  ///
+  /// - Parameter scope: what is defined before any node.
   static func sorted(
-    _ nodes: [Onnx_NodeProto], graph: String
+    _ nodes: [Onnx_NodeProto], scope: GraphAssembler.Scope, graph: String
   ) throws(ImportError) -> [Onnx_NodeProto] {
     var producer: [String: Int] = [:]
     for (index, node) in nodes.enumerated() {
       for output in node.output where !output.isEmpty {
-        guard producer.updateValue(index, forKey: output) == nil else {
+        guard scope[output] == nil, producer.updateValue(index, forKey: output) == nil else {
           throw .duplicateName(name: output, graph: graph)
         }
       }

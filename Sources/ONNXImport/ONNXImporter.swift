@@ -64,6 +64,12 @@ package enum ONNXImporter {
     }
   }
 
+  package static func read(
+    bytes: [UInt8], name: String = "model", limits: Limits = Limits()
+  ) throws(ImportError) -> Import {
+    try read(Data(bytes), name: name, directory: nil, limits: limits)
+  }
+
   private static func read(
     _ data: Data, name: String, directory: String?, limits: Limits
   ) throws(ImportError) -> Import {

@@ -100,8 +100,8 @@ package struct GraphInterpreter {
   private mutating func run(_ inputs: [Tensor?]) throws(InterpretationError) -> [Tensor?] {
     for (id, tensor) in zip(graph.inputs, inputs) {
       // A body is run again and again: its symbols mean something new each time.
-      for case let symbol in graph[id].type?.shape.symbols ?? [] where depth > 0 {
-        symbols[symbol] = nil
+      for dimension in graph[id].type?.shape.dimensions ?? [] where depth > 0 {
+        if let name = dimension.symbolName { symbols[name] = nil }
       }
       if let tensor { bind(id, tensor) }
     }
@@ -125,10 +125,7 @@ package struct GraphInterpreter {
     let value = graph[id]
     if let type = value.type, type.rank == tensor.shape.count {
       for (dimension, extent) in zip(type.shape.dimensions, tensor.shape) {
-        guard dimension.terms.count == 1, dimension.terms[0].coefficient == 1,
-          dimension.terms[0].factors.count == 1,
-          case .symbol(let name) = dimension.terms[0].factors[0], symbols[name] == nil
-        else { continue }
+        guard let name = dimension.symbolName, symbols[name] == nil else { continue }
         symbols[name] = extent
       }
     }
@@ -234,6 +231,16 @@ extension GraphInterpreter {
 
   /// Operands of a pending operator up to this size are given to it as constants.
   private static let constantBytes = 1 << 16
+}
+
+extension Dimension {
+  /// The name of the symbol, where the extent is a symbol and nothing else.
+  var symbolName: String? {
+    guard terms.count == 1, terms[0].coefficient == 1, terms[0].factors.count == 1,
+      case .symbol(let name) = terms[0].factors[0]
+    else { return nil }
+    return name
+  }
 }
 
 extension Operation {

@@ -190,6 +190,7 @@ extension ReferenceInterpreter {
         start += count
       }
     }
+    withExtendedLifetime(evaluator) {}
     return result
   }
 

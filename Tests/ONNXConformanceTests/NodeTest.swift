@@ -44,11 +44,15 @@ struct NodeTest {
     case declared
     /// As the data have them.
     case concrete
-    /// The data's rank, every extent a symbol.
+    /// As the data have them, the first extent of floating-point inputs a symbol.
+    case symbolicBatch
+    /// As the data have them, every extent of floating-point inputs a symbol.
     case symbolic
   }
 
-  func run(_ binding: Binding = .concrete) -> Outcome {
+  /// - Parameter comparison: how outputs are compared; nil: as the list of tests says.
+  func run(_ binding: Binding = .concrete, comparison: TensorComparison? = nil) -> Outcome {
+    let comparison = comparison ?? TensorComparison(rtol: index.rtol, atol: index.atol)
     let graph: Graph
     do { graph = try ONNXImporter.load(contentsOf: "\(directory)/model.onnx") } catch {
       return .refused("\(error)")
@@ -59,7 +63,9 @@ struct NodeTest {
     guard tensorsOnly else { return .refused("its data are not tensors") }
     for number in index.sets.indices {
       do {
-        if let problem = try difference(graph, set: number, binding) { return .failed(problem) }
+        if let problem = try difference(graph, set: number, binding, comparison) {
+          return .failed(problem)
+        }
       } catch {
         return .failed("\(error)")
       }
@@ -68,7 +74,9 @@ struct NodeTest {
   }
 
   /// What is wrong with the outputs for one set of data; nil where nothing is.
-  private func difference(_ graph: Graph, set: Int, _ binding: Binding) throws -> String? {
+  private func difference(
+    _ graph: Graph, set: Int, _ binding: Binding, _ comparison: TensorComparison
+  ) throws -> String? {
     let folder = "\(directory)/test_data_set_\(set)"
     var inputs: [String: Tensor] = [:]
     var types: [String: TensorType] = [:]
@@ -92,7 +100,6 @@ struct NodeTest {
     for (number, output) in graph.outputs.enumerated() {
       let expected = try ONNXImporter.tensor(contentsOf: "\(folder)/output_\(number).pb")
       guard let actual = outputs[output.name] else { return "output '\(output.name)' is missing" }
-      let comparison = TensorComparison(rtol: index.rtol, atol: index.atol)
       if let problem = comparison.difference(actual, expected) {
         return "output '\(output.name)': \(problem)"
       }
@@ -101,8 +108,13 @@ struct NodeTest {
   }
 
   private func bound(_ type: TensorType, to binding: Binding, name: String) -> TensorType {
-    guard binding == .symbolic else { return type }
-    let dimensions = (0..<type.rank).map { Dimension.symbol("\(name)_\($0)") }
+    // The extents of integers are often counts of axes, which decide ranks.
+    guard binding == .symbolic || binding == .symbolicBatch, !type.dataType.isInteger else {
+      return type
+    }
+    let dimensions = type.shape.dimensions.enumerated().map { axis, extent in
+      axis == 0 || binding == .symbolic ? .symbol("\(name)_\(axis)") : extent
+    }
     return TensorType(type.dataType, Shape(dimensions))
   }
 }
@@ -111,6 +123,16 @@ struct NodeTest {
 struct TensorComparison {
   var rtol: Double
   var atol: Double
+  /// Numbers no more of their type's steps apart are equal, too; only for bfloat16 and float16.
+  var steps = 0.0
+
+  private func tolerance(_ type: DataType) -> Double {
+    switch type {
+    case .bfloat16: max(rtol, steps / 128)
+    case .float16: max(rtol, steps / 1024)
+    default: rtol
+    }
+  }
 
   /// The first difference; nil where there is none.
   func difference(_ actual: Tensor, _ expected: Tensor) -> String? {
@@ -124,6 +146,7 @@ struct TensorComparison {
       return first(found, wanted, where: !=)
     }
     guard let found = numbers(actual), let wanted = numbers(expected) else { return nil }
+    let rtol = tolerance(expected.dataType)
     return first(found, wanted) { a, b in
       if a.isNaN || b.isNaN { return a.isNaN != b.isNaN }
       return a != b && !(abs(a - b) <= atol + rtol * abs(b))

@@ -121,18 +121,49 @@
 #endif
 
 extension Lanes {
-  /// The first `count` elements at `p`, and zeros.
-  @inline(__always)
-  static func load(_ p: UnsafePointer<Float>, count: Int) -> ContractionVector {
-    var x = ContractionVector.zero
-    for lane in 0..<count { x[lane] = p[lane] }
-    return x
-  }
+  #if NEEDLETAIL_AVX512
+    /// The first `count` elements at `p`, and zeros.
+    @inline(__always)
+    static func load(_ p: UnsafePointer<Float>, count: Int) -> ContractionVector {
+      _mm512_maskz_loadu_ps(UInt16(truncatingIfNeeded: (1 &<< count) &- 1), p)
+    }
 
-  @inline(__always)
-  static func store(_ x: ContractionVector, _ p: UnsafeMutablePointer<Float>, count: Int) {
-    for lane in 0..<count { p[lane] = x[lane] }
-  }
+    @inline(__always)
+    static func store(_ x: ContractionVector, _ p: UnsafeMutablePointer<Float>, count: Int) {
+      _mm512_mask_storeu_ps(p, UInt16(truncatingIfNeeded: (1 &<< count) &- 1), x)
+    }
+  #elseif NEEDLETAIL_AVX2
+    @inline(__always)
+    private static func mask(_ count: Int) -> __m256i {
+      _mm256_cmpgt_epi32(
+        _mm256_set1_epi32(Int32(truncatingIfNeeded: count)),
+        _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+    }
+
+    /// The first `count` elements at `p`, and zeros.
+    @inline(__always)
+    static func load(_ p: UnsafePointer<Float>, count: Int) -> ContractionVector {
+      _mm256_maskload_ps(p, mask(count))
+    }
+
+    @inline(__always)
+    static func store(_ x: ContractionVector, _ p: UnsafeMutablePointer<Float>, count: Int) {
+      _mm256_maskstore_ps(p, mask(count), x)
+    }
+  #else
+    /// The first `count` elements at `p`, and zeros.
+    @inline(__always)
+    static func load(_ p: UnsafePointer<Float>, count: Int) -> ContractionVector {
+      var x = ContractionVector.zero
+      for lane in 0..<count { x[lane] = p[lane] }
+      return x
+    }
+
+    @inline(__always)
+    static func store(_ x: ContractionVector, _ p: UnsafeMutablePointer<Float>, count: Int) {
+      for lane in 0..<count { p[lane] = x[lane] }
+    }
+  #endif
 
   @inline(__always)
   static func activate(_ x: ContractionVector, _ activation: Int, _ lower: Float, _ upper: Float)

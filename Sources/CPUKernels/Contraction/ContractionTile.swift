@@ -1,3 +1,4 @@
+import CPUIntrinsics
 import CPUKernelInterface
 
 /// A block of `rows` output pixels times `vectors` vectors of output channels, held in registers.
@@ -29,6 +30,7 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
     let stride = arguments.pointee.weightsRowStride
     var weights = arguments.pointee.weights
     var pointers = arguments.pointee.pointers
+    var prefetch = arguments.pointee.prefetch
     for _ in 0..<arguments.pointee.taps {
       var inputs = InlineArray<rows, UnsafePointer<Float>>(repeating: pointers[0])
       for row in 0..<rows { inputs[row] = pointers[row] + first }
@@ -38,6 +40,8 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
         while k &+ 2 <= elements {
           addProduct(inputs, k, weights)
           addProduct(inputs, k &+ 1, weights + stride)
+          prefetchForReading(prefetch)
+          prefetch += 16
           weights += 2 &* stride
           k &+= 2
         }
@@ -113,37 +117,3 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
     }
   }
 }
-
-/// Computes a tile of as many rows as the arguments say.
-@inline(__always)
-private func rowCount(_ raw: UnsafeRawPointer) -> Int {
-  raw.assumingMemoryBound(to: ContractionTileArguments.self).pointee.rows
-}
-
-#if NEEDLETAIL_AVX512
-  let contractionVariants: [ContractionVariant] = [
-    ContractionVariant(rows: 6, columns: 64) { tile in
-      switch rowCount(tile) {
-      case 1: ContractionTile<1, 4>.compute(tile)
-      case 2: ContractionTile<2, 4>.compute(tile)
-      case 3: ContractionTile<3, 4>.compute(tile)
-      case 4: ContractionTile<4, 4>.compute(tile)
-      case 5: ContractionTile<5, 4>.compute(tile)
-      default: ContractionTile<6, 4>.compute(tile)
-      }
-    },
-    ContractionVariant(rows: 9, columns: 48) { tile in
-      switch rowCount(tile) {
-      case 1: ContractionTile<1, 3>.compute(tile)
-      case 2: ContractionTile<2, 3>.compute(tile)
-      case 3: ContractionTile<3, 3>.compute(tile)
-      case 4: ContractionTile<4, 3>.compute(tile)
-      case 5: ContractionTile<5, 3>.compute(tile)
-      case 6: ContractionTile<6, 3>.compute(tile)
-      case 7: ContractionTile<7, 3>.compute(tile)
-      case 8: ContractionTile<8, 3>.compute(tile)
-      default: ContractionTile<9, 3>.compute(tile)
-      }
-    },
-  ]
-#endif

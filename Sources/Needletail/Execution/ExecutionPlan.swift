@@ -1,6 +1,8 @@
 import DeviceInterface
 import GraphModel
+import KernelAutoTuning
 import KernelModel
+import ProgramModel
 import Synchronization
 import TensorModel
 

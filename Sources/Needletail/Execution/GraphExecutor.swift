@@ -1,3 +1,4 @@
+import DeviceInterface
 import GraphModel
 import KernelModel
 import Synchronization
@@ -107,7 +108,9 @@ extension ExecutionPlan.PlannedProgram {
     var failure: NeedletailError?
     sources.withUnsafeBufferPointer { sources in
       targets.withUnsafeBufferPointer { targets in
-        do { try context.run(inputs: sources, outputs: targets) } catch {
+        do throws(DeviceError) {
+          try context.run(inputs: sources, outputs: targets)
+        } catch {
           failure = NeedletailError(.device, error.description)
         }
       }

@@ -1,6 +1,9 @@
 import ArgumentParser
+import DeviceInterface
 import Foundation
+import KernelAutoTuning
 import Needletail
+import ProgramModel
 import TensorModel
 
 struct BenchCommand: ParsableCommand {
@@ -18,7 +21,8 @@ struct BenchCommand: ParsableCommand {
   @Argument(help: "A model, an engine, or a name of the zoo.")
   var model: String
 
-  @Option(help: "Inferences to measure of each column, at most; as many as --duration allows by default.")
+  @Option(
+    help: "Inferences to measure of each column, at most; as many as --duration allows by default.")
   var steps: Int?
 
   @Option(help: "Inferences that are not measured, at the start.")
@@ -36,7 +40,9 @@ struct BenchCommand: ParsableCommand {
   func validate() throws {
     if let steps, steps < 1 { throw ValidationError("--steps must be at least 1, not \(steps)") }
     guard warmup >= 0 else { throw ValidationError("--warmup must not be negative") }
-    guard duration > 0, duration.isFinite else { throw ValidationError("--duration must be positive") }
+    guard duration > 0, duration.isFinite else {
+      throw ValidationError("--duration must be positive")
+    }
   }
 
   func run() throws {
@@ -66,7 +72,9 @@ struct BenchCommand: ParsableCommand {
         ("dynamic tensor memory", .dynamicTensorMemory),
         ("multi-stream execution", .multiStreamExecution),
       ]
-      result += parts.map { Variant(name: "without \($0.0)", optimizations: .all.subtracting($0.1)) }
+      result += parts.map {
+        Variant(name: "without \($0.0)", optimizations: .all.subtracting($0.1))
+      }
     }
     return result
   }
@@ -154,7 +162,9 @@ struct Candidate {
     let sorted = times.sorted()
     let mean = times.reduce(0, +) / Double(max(times.count, 1))
     func percentile(_ share: Double) -> Double {
-      sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int((share * Double(sorted.count)).rounded(.up)) - 1)] * 1e3
+      sorted.isEmpty
+        ? 0
+        : sorted[min(sorted.count - 1, Int((share * Double(sorted.count)).rounded(.up)) - 1)] * 1e3
     }
     let median = percentile(0.5)
     return BenchResult(
@@ -235,7 +245,9 @@ enum BenchTable {
       row("Latency p90") { milliseconds($0.p90Ms) },
       row("Latency p95") { milliseconds($0.p95Ms) },
       row("Latency p99") { milliseconds($0.p99Ms) },
-      row("Speed against \(first.name)") { String(format: "%.2fx", first.medianMs / max($0.medianMs, 1e-9)) },
+      row("Speed against \(first.name)") {
+        String(format: "%.2fx", first.medianMs / max($0.medianMs, 1e-9))
+      },
       row("Kernels") { "\($0.layers)" },
       row("Arena") { Output.bytes($0.arenaBytes) },
       row("Weights") { Output.bytes($0.weightBytes) },
@@ -243,6 +255,7 @@ enum BenchTable {
       row("Steps measured") { "\($0.steps)" },
     ])
     Output.line()
-    Output.line("Peak memory of the whole run, builds included: \(Output.bytes(report.processPeakBytes))")
+    Output.line(
+      "Peak memory of the whole run, builds included: \(Output.bytes(report.processPeakBytes))")
   }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
+import KernelAutoTuning
 import Needletail
+import ProgramModel
 import TensorModel
 
 struct BuildCommand: ParsableCommand {

@@ -38,7 +38,8 @@ struct EvaluateCommand: ParsableCommand {
     let truth = try integers(labels, count: pictures.shape.first ?? 0)
     let source = try EngineSource(model)
     var common = common
-    if common.shapes.isEmpty, case .engine = source {} else if common.shapes.isEmpty {
+    if common.shapes.isEmpty, case .engine = source {
+    } else if common.shapes.isEmpty {
       let size = try fixedBatch(source) ?? batch
       common.shapes = try shapeOfBatch(source, pictures, size)
     }
@@ -91,14 +92,16 @@ struct EvaluateCommand: ParsableCommand {
   ) throws -> [ShapeArgument] {
     guard let name = try source.model(seed: common.seed).inputs.first?.name else { return [] }
     let shape = [size] + pictures.shape.dropFirst()
-    return [ShapeArgument(argument: "\(name):\(shape.map(String.init).joined(separator: "x"))")].compactMap { $0 }
+    return [ShapeArgument(argument: "\(name):\(shape.map(String.init).joined(separator: "x"))")]
+      .compactMap { $0 }
   }
 
   private func integers(_ path: String, count: Int) throws -> [Int64] {
     let tensor = try NPYFile.read(path)
     guard let numbers = tensor.integers(), tensor.shape == [count] else {
       throw NeedletailError(
-        .input, "labels '\(path)' are \(tensor.type), expected \(count) integers, one for each image")
+        .input,
+        "labels '\(path)' are \(tensor.type), expected \(count) integers, one for each image")
     }
     return numbers
   }
@@ -109,7 +112,9 @@ struct EvaluateCommand: ParsableCommand {
     let count = min(size, truth.count - first)
     let tensor = try Self.batch(pictures, first: first, count: count, size: size)
     let results = try engine.runNow([engine.inputs[0].name: tensor])
-    guard let output = engine.outputs.first.flatMap({ results[$0.name] }), let scores = output.numbers() else {
+    guard let output = engine.outputs.first.flatMap({ results[$0.name] }),
+      let scores = output.numbers()
+    else {
       throw NeedletailError(.input, "the model gives no numbers")
     }
     let classes = scores.count / max(size, 1)

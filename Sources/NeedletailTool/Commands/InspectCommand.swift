@@ -1,12 +1,17 @@
 import ArgumentParser
+import DeviceInterface
+import EngineFormat
 import Foundation
 import GraphModel
+import KernelAutoTuning
 import Needletail
+import ProgramModel
 import TensorModel
 
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show the layers of an engine: what was fused, tactic, time, memory.",
+    commandName: "inspect",
+    abstract: "Show the layers of an engine: what was fused, tactic, time, memory.",
     discussion: """
       A model is built first, with the cost model's tactics unless --tuning says otherwise. Times are
       medians of --steps runs on this machine.
@@ -32,7 +37,8 @@ struct InspectCommand: ParsableCommand {
     build.tuningBudget = nil
     let engine = try EngineSource(model).engine(common, build, progress: display)
     let context = try engine.makeContext(shapes: common.shapesByName)
-    let inputs = try RandomInputs.tensors(for: engine, shapes: common.shapesByName, seed: common.seed)
+    let inputs = try RandomInputs.tensors(
+      for: engine, shapes: common.shapesByName, seed: common.seed)
     for (name, tensor) in inputs { try context.setInput(name, tensor) }
     let report = try InspectReport(engine, context, steps: steps)
     if common.json { try Output.json(report) } else { report.show() }
@@ -124,7 +130,8 @@ struct InspectReport: Encodable {
     var rows = [["#", "layer", "kind", "output", "tactic", "time", "share", "GFLOP/s", "memory"]]
     for layer in layers {
       let time = layer.microseconds.map { String(format: "%.1f us", $0) } ?? "-"
-      let share = layer.microseconds.map { String(format: "%.1f %%", 100 * $0 / max(total, 1e-9)) } ?? "-"
+      let share =
+        layer.microseconds.map { String(format: "%.1f %%", 100 * $0 / max(total, 1e-9)) } ?? "-"
       rows.append([
         "\(layer.index)", Self.shortened(layer.name, 36), Self.shortened(layer.kind, 48),
         layer.outputs.first ?? "", Self.shortened(layer.tactic, 32), time, share,
@@ -135,7 +142,9 @@ struct InspectReport: Encodable {
     Output.line()
     let fused = layers.filter { $0.computes.count > 1 }
     if !fused.isEmpty { Output.line("Layers that compute several nodes of the model:") }
-    for layer in fused { Output.line("  \(layer.index) = \(layer.computes.joined(separator: " + "))") }
+    for layer in fused {
+      Output.line("  \(layer.index) = \(layer.computes.joined(separator: " + "))")
+    }
     for node in hostNodes { Output.line("  on the host: \(node)") }
     Output.line(
       "\(layers.count) layers, \(Output.seconds(total * 1e-6)), arena \(Output.bytes(arenaBytes)) "

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CPUDevice
 import Foundation
+import GraphModel
 import ModelZoo
 import Needletail
 import Operators
@@ -91,7 +92,8 @@ struct ZooCommand: ParsableCommand {
 
   func validate() throws {
     if let name, file == nil {
-      throw ValidationError("'zoo \(name)' needs the file to write: needletail zoo \(name) \(name).onnx")
+      throw ValidationError(
+        "'zoo \(name)' needs the file to write: needletail zoo \(name) \(name).onnx")
     }
   }
 

@@ -41,7 +41,8 @@ struct RunCommand: ParsableCommand {
       try Output.json(["outputs": summaries])
     } else {
       Output.table(
-        [["output", "type", "shape", "min", "mean", "max"]] + summaries.map(\.row), leftAligned: [0, 1, 2])
+        [["output", "type", "shape", "min", "mean", "max"]] + summaries.map(\.row),
+        leftAligned: [0, 1, 2])
     }
   }
 
@@ -64,7 +65,8 @@ struct RunCommand: ParsableCommand {
       guard let tensor = results[name] else {
         throw NeedletailError(
           .input,
-          "there is no output '\(name)'; the engine has \(engine.outputs.map { "'\($0.name)'" }.joined(separator: ", "))")
+          "there is no output '\(name)'; the engine has \(engine.outputs.map { "'\($0.name)'" }.joined(separator: ", "))"
+        )
       }
       try NPYFile.write(tensor, to: file.path)
     }
@@ -77,7 +79,8 @@ struct RunCommand: ParsableCommand {
     guard names.count == 1 else {
       throw NeedletailError(
         .input,
-        "--\(kind) \(file.path): say which of \(names.map { "'\($0)'" }.joined(separator: ", ")), as NAME=\(file.path)")
+        "--\(kind) \(file.path): say which of \(names.map { "'\($0)'" }.joined(separator: ", ")), as NAME=\(file.path)"
+      )
     }
     return names[0]
   }
@@ -103,7 +106,9 @@ struct TensorSummary: Encodable {
   }
 
   /// JSON has no infinity.
-  private static func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }
+  private static func finite(_ value: Double?) -> Double? {
+    value.flatMap { $0.isFinite ? $0 : nil }
+  }
 
   var row: [String] {
     let numbers = [minimum, mean, maximum].map { $0.map { String(format: "%.6g", $0) } ?? "-" }

@@ -31,7 +31,9 @@ struct CommonOptions: ParsableArguments {
   var instructionSet: String?
 
   func validate() throws {
-    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1, not \(threads)") }
+    if let threads, threads < 1 {
+      throw ValidationError("--threads must be at least 1, not \(threads)")
+    }
     if Precision(rawValue: precision) == nil {
       let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
       throw ValidationError("--precision '\(precision)' is not one of \(names)")
@@ -85,10 +87,12 @@ struct BuildOptions: ParsableArguments {
   @Option(help: "Seconds after which tuning leaves the rest to the cost model.")
   var tuningBudget: Double?
 
-  @Option(help: "A file of timings to start from and to add to; the same file gives the same engine.")
+  @Option(
+    help: "A file of timings to start from and to add to; the same file gives the same engine.")
   var timingCache: String?
 
-  @Option(help: ArgumentHelp("Write what each step of the build made into a folder.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Write what each step of the build made into a folder.", valueName: "dir"))
   var dump: String?
 
   func validate() throws {

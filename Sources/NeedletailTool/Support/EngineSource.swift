@@ -19,7 +19,8 @@ enum EngineSource {
     } else {
       throw NeedletailError(
         .model,
-        "'\(argument)' is no file, and the zoo has no such model: it has \(Zoo.names.joined(separator: ", "))")
+        "'\(argument)' is no file, and the zoo has no such model: it has \(Zoo.names.joined(separator: ", "))"
+      )
     }
   }
 
@@ -34,7 +35,8 @@ enum EngineSource {
     case .model(let url): return try Model(contentsOf: url)
     case .zoo(let name): return try Model(zoo: name, seed: seed)
     case .engine(let url):
-      throw NeedletailError(.model, "'\(url.lastPathComponent)' is an engine; a model is needed here")
+      throw NeedletailError(
+        .model, "'\(url.lastPathComponent)' is an engine; a model is needed here")
     }
   }
 

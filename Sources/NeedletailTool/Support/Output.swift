@@ -2,7 +2,9 @@ import Foundation
 
 /// Writes to standard output.
 enum Output {
-  static func line(_ text: String = "") { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+  static func line(_ text: String = "") {
+    FileHandle.standardOutput.write(Data((text + "\n").utf8))
+  }
 
   static func json(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
@@ -23,13 +25,17 @@ enum Output {
         return leftAligned.contains(column) ? cell + padding : padding + cell
       }
       line(trimmed(cells.joined(separator: "  ")))
-      if header, index == 0 { line(widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ")) }
+      if header, index == 0 {
+        line(widths.map { String(repeating: "-", count: $0) }.joined(separator: "  "))
+      }
     }
   }
 
   private static func trimmed(_ text: String) -> String {
     var end = text.endIndex
-    while end > text.startIndex, text[text.index(before: end)] == " " { end = text.index(before: end) }
+    while end > text.startIndex, text[text.index(before: end)] == " " {
+      end = text.index(before: end)
+    }
     return String(text[..<end])
   }
 
@@ -59,7 +65,9 @@ enum ProcessMemory {
   static var residentBytes: Int { field("VmRSS:") }
 
   private static func field(_ name: String) -> Int {
-    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
+    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else {
+      return 0
+    }
     for line in text.split(separator: "\n") where line.hasPrefix(name) {
       let number = line.split(whereSeparator: \.isWhitespace).dropFirst().first
       return (number.flatMap { Int($0) } ?? 0) * 1024

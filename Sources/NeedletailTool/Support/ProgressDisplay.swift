@@ -27,7 +27,9 @@ final class ProgressDisplay: Sendable {
         write("\r\u{1B}[K")
         return
       }
-      if let last = state.lastShown, last.duration(to: now) < .milliseconds(50), progress.fraction < 1 {
+      if let last = state.lastShown, last.duration(to: now) < .milliseconds(50),
+        progress.fraction < 1
+      {
         return
       }
       state.lastShown = now

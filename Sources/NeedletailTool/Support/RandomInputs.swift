@@ -1,3 +1,5 @@
+import EngineFormat
+import GraphModel
 import Needletail
 import TensorModel
 
@@ -7,7 +9,13 @@ enum RandomInputs {
   static func tensors(
     for engine: Engine, shapes: [String: [Int]], seed: UInt64
   ) throws(NeedletailError) -> [String: Tensor] {
-    let fixed = try engine.contents.graph.fixingInputs(shapes)
+    try tensors(for: engine.contents.graph, shapes: shapes, seed: seed)
+  }
+
+  static func tensors(
+    for graph: Graph, shapes: [String: [Int]], seed: UInt64
+  ) throws(NeedletailError) -> [String: Tensor] {
+    let fixed = try graph.fixingInputs(shapes)
     let types = try fixed.representativeTypes()
     var generator = SplitMix(state: seed)
     var result: [String: Tensor] = [:]

@@ -57,7 +57,7 @@ package struct LegacyBroadcasting: Sendable {
     let (a, b) = (try expansion.input(0), try expansion.input(1))
     guard let axis else { return (a, b) }
     let start = axis < 0 ? axis + a.rank : axis
-    guard start >= 0, start + b.rank <= a.rank else {
+    guard start >= 0, b.rank <= a.rank, start <= a.rank - b.rank else {
       throw OperatorError("axis \(axis) does not place shape \(b.shape) inside \(a.shape)")
     }
     return (a, try expansion.unsqueeze(b, axes: Array(b.rank..<(a.rank - start))))
@@ -156,20 +156,37 @@ package struct Mod: Operator {
   }
 }
 
+/// Bits shifted by a count; a count that is negative or not less than the width shifts all of them out.
 package struct BitShift: Operator {
   package static let spellings = [Spelling.onnx("BitShift")]
 
-  private let function: BinaryFunction
+  private let isLeft: Bool
 
   package init(_ attributes: AttributeReader) throws(OperatorError) {
-    function = try attributes.choice(
-      "direction", default: "", ["LEFT": .shiftLeft, "RIGHT": .shiftRight])
+    isLeft = try attributes.choice("direction", default: "", ["LEFT": true, "RIGHT": false])
   }
 
   package func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let (x, y) = (try expansion.input(0), try expansion.input(1))
     try expansion.sameType([x, y])
-    expansion.set(
-      0, try expansion.pointwise(.binary(function, .operand(0), .operand(1)), [x, y]))
+    guard x.dataType.isInteger else {
+      throw OperatorError("inputs are \(x.dataType), expected integers")
+    }
+    expansion.set(0, try expansion.pointwise(formula(x.dataType), [x, y]))
+  }
+
+  private func formula(_ type: DataType) -> ScalarExpression {
+    let (value, count) = (ScalarExpression.operand(0), ScalarExpression.operand(1))
+    let width = ScalarExpression.constant(Double(type.bitCount), type)
+    let zero = ScalarExpression.constant(0, type)
+    var fits = ScalarExpression.less(count, width)
+    if type.isSignedInteger { fits = .and(.greaterOrEqual(count, zero), fits) }
+    let inside = ScalarExpression.select(fits, count, zero)
+    let shifted = ScalarExpression.binary(isLeft ? .shiftLeft : .shiftRight, value, inside)
+    let isFilledWithSign = !isLeft && type.isSignedInteger
+    let excess: ScalarExpression =
+      isFilledWithSign
+      ? .select(.less(value, zero), .constant(-1, type), zero) : zero
+    return .select(fits, shifted, excess)
   }
 }

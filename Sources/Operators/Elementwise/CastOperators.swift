@@ -110,6 +110,10 @@ extension Cast {
     from source: DataType, to type: DataType, saturates: Bool
   ) -> ScalarExpression {
     let x = ScalarExpression.operand(0)
+    if source.isFloatingPoint, type.isInteger, type.bitCount < 8 {
+      // Integers lose their higher bits; a cast from a number out of range has no definition.
+      return .cast(.cast(x, .int32), type)
+    }
     guard source.isFloatingPoint, source.byteCount > 1, let overflow = overflow(type) else {
       return .cast(x, type)
     }

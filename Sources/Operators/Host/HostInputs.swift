@@ -59,7 +59,10 @@ package enum HostInputs {
   package static func integers(
     _ values: [Int64], _ type: DataType, _ shape: [Int]
   ) throws(OperatorError) -> Tensor {
-    try checked { () throws(TensorError) in
+    guard type.isInteger || type == .bool else {
+      throw OperatorError("a result of numbers is \(type)")
+    }
+    return try checked { () throws(TensorError) in
       try Tensor(integers: values, dataType: type, shape: shape)
     }
   }

@@ -12,7 +12,6 @@ package enum HostOperators {
     Bernoulli.self,
     Multinomial.self,
     Determinant.self,
-    GridSample.self,
     RoiAlign.self,
     StringConcat.self,
     StringSplit.self,

@@ -45,6 +45,17 @@ package struct RandomStream: Sendable {
   }
 }
 
+extension AttributeReader {
+  /// A type of real numbers or `bool`.
+  fileprivate func numericType(_ name: String) throws(OperatorError) -> DataType? {
+    guard let type = try dataType(name) else { return nil }
+    guard type.isInteger || type.isFloatingPoint || type == .bool else {
+      throw OperatorError("attribute '\(name)' is \(type), expected a type of numbers")
+    }
+    return type
+  }
+}
+
 /// Tensors of random numbers, of a shape that is an attribute or that of the input.
 package struct RandomOperator: HostOperator {
   package static let spellings = [
@@ -68,7 +79,7 @@ package struct RandomOperator: HostOperator {
       offset = try attributes.float("low", default: 0)
       scale = try attributes.float("high", default: 1) - offset
     }
-    type = try attributes.dataType("dtype")
+    type = try attributes.numericType("dtype")
     seed = try RandomStream.seed(attributes)
     if attributes.name.hasSuffix("Like") {
       shape = nil
@@ -76,7 +87,7 @@ package struct RandomOperator: HostOperator {
       guard let shape = try attributes.ints("shape") else {
         throw OperatorError("attribute 'shape' is missing")
       }
-      guard ShapeMath.elementCount(shape) != nil else {
+      guard let count = ShapeMath.elementCount(shape), count <= 1 << 28 else {
         throw OperatorError("shape \(shape) is not that of a tensor")
       }
       self.shape = shape
@@ -113,7 +124,7 @@ package struct Bernoulli: HostOperator {
   private let seed: UInt64
 
   package init(_ attributes: AttributeReader) throws(OperatorError) {
-    type = try attributes.dataType("dtype")
+    type = try attributes.numericType("dtype")
     seed = try RandomStream.seed(attributes)
   }
 
@@ -141,10 +152,12 @@ package struct Multinomial: HostOperator {
   private let seed: UInt64
 
   package init(_ attributes: AttributeReader) throws(OperatorError) {
-    type = try attributes.dataType("dtype") ?? .int32
+    type = try attributes.numericType("dtype") ?? .int32
     count = try attributes.int("sample_size", default: 1)
     seed = try RandomStream.seed(attributes)
-    guard count >= 0 else { throw OperatorError("sample_size is \(count), expected a count") }
+    guard (0...(1 << 24)).contains(count) else {
+      throw OperatorError("sample_size is \(count), expected a count")
+    }
   }
 
   package func expand(_ expansion: inout Expansion) throws(OperatorError) {

@@ -114,7 +114,8 @@ package struct StringNormalizer: HostOperator {
     let x = try expansion.input(0)
     try requireStrings([x])
     let count = stopWords.isEmpty ? x.shape.dimensions.last : expansion.freshSymbol("count")
-    guard let count, x.rank == 1 || (x.rank == 2 && x.shape[0] == 1) else {
+    guard let count, x.rank == 1 || (x.rank == 2 && x.shape[0].constant ?? 1 == 1)
+    else {
       throw OperatorError("input has shape \(x.shape), expected [C] or [1, C]")
     }
     let shape = Shape(x.shape.dimensions.dropLast() + [count])
@@ -150,7 +151,9 @@ package struct RegexFullMatch: HostOperator {
   private static func compiled(
     _ pattern: String
   ) throws(OperatorError) -> Regex<AnyRegexOutput> {
-    do { return try Regex(pattern) } catch {
+    do {
+      return try Regex(pattern).wordBoundaryKind(.simple).matchingSemantics(.unicodeScalar)
+    } catch {
       throw OperatorError("'\(pattern)' is not a regular expression: \(error)")
     }
   }

@@ -23,15 +23,11 @@ package struct Col2Im: DataDependentOperator {
     let x = try expansion.input(0)
     let (imageShape, blockShape) = (try expansion.input(1), try expansion.input(2))
     guard x.rank == 3 else { throw OperatorError("input has rank \(x.rank), expected 3") }
-    guard let image = expansion.integers(imageShape), let block = expansion.integers(blockShape)
+    guard let image = expansion.integers(imageShape),
+      let block = expansion.integers(blockShape), x.shape[1].constant != nil
     else {
-      guard imageShape.rank == 1, let spatial = imageShape.shape[0].constant,
-        spatial <= Limits().rank
-      else {
-        throw OperatorError("an image shape given by \(imageShape.type) leaves the rank unknown")
-      }
-      var shape = expansion.unknownShape(rank: spatial + 2)
-      shape[0] = x.shape[0]
+      var shape = try expansion.unknownShape(describedBy: imageShape)
+      shape.dimensions.insert(contentsOf: [x.shape[0], expansion.freshSymbol("channels")], at: 0)
       return expansion.emitHost(outputs: [TensorType(x.dataType, shape)])
     }
     expansion.set(0, try fold(x, image: image, block: block, &expansion))

@@ -53,7 +53,9 @@ extension Dimension {
 
   private static func bounds(of factor: Factor) -> Bounds {
     switch factor {
-    case .symbol(let name): return Bounds(lower: name.contains("@") ? 0 : 1)
+    case .symbol(let name):
+      guard Dimension.symbol(name) != .overflow else { return Bounds() }
+      return Bounds(lower: name.contains("@") ? 0 : 1)
     case .floorDivision(let a, let b):
       guard let divisor = b.constant, divisor > 0 else {
         let isNonNegative = a.bounds.isNonNegative && (b.bounds.lower ?? 0) > 0
@@ -87,6 +89,7 @@ extension Dimension {
 
   /// The minimum, without an expression for it where the order is provable.
   package static func smaller(_ a: Dimension, _ b: Dimension) -> Dimension {
+    if a.constant != nil, b.constant != nil { return .minimum(a, b) }
     if (b - a).isNonNegative { return a }
     if (a - b).isNonNegative { return b }
     return .minimum(a, b)
@@ -94,6 +97,7 @@ extension Dimension {
 
   /// The maximum, without an expression for it where the order is provable.
   package static func larger(_ a: Dimension, _ b: Dimension) -> Dimension {
+    if a.constant != nil, b.constant != nil { return .maximum(a, b) }
     if (a - b).isNonNegative { return a }
     if (b - a).isNonNegative { return b }
     return .maximum(a, b)

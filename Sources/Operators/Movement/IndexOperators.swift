@@ -53,7 +53,9 @@ package struct RangeOperator: DataDependentOperator {
       let limit = expansion.dimensions(inputs[1])?.first,
       let delta = expansion.integers(inputs[2])?.first
     else { return nil }
-    guard delta != 0 else { throw OperatorError("the step of the range is 0") }
+    guard delta != 0, delta != Int.min else {
+      throw OperatorError("the step of the range is \(delta)")
+    }
     let distance = delta > 0 ? limit - start : start - limit
     let stride = delta > 0 ? Dimension(delta) : Dimension(0) - Dimension(delta)
     return .larger(distance.ceilingDivided(by: stride), 0)

@@ -32,5 +32,6 @@ package enum MovementOperators {
     TopK.self,
     ReverseSequence.self,
     Col2Im.self,
+    GridSample.self,
   ]
 }

@@ -66,14 +66,21 @@ package struct Split: DataDependentOperator {
     let axis = try expansion.axis(axis, rank: x.rank)
     let sizes: [Dimension]
     if readsInput, let operand = expansion.optionalInput(1) {
-      guard let known = expansion.dimensions(operand) else {
+      if let known = expansion.dimensions(operand) {
+        sizes = known
+      } else if let known = expansion.constant(operand)?.integers() {
+        sizes = known.map { Dimension(Int($0)) }
+      } else {
         return emitUnknown(x, axis: axis, &expansion)
       }
-      sizes = known
     } else if let attribute {
       sizes = attribute.map { Dimension($0) }
     } else {
-      sizes = try equalParts(of: x.shape[axis], count ?? expansion.outputCount)
+      let parts = expansion.outputCount
+      guard parts > 0, count ?? parts == parts else {
+        throw OperatorError("\(count ?? 0) parts for \(parts) outputs")
+      }
+      sizes = try equalParts(of: x.shape[axis], parts)
     }
     guard sizes.count == expansion.outputCount else {
       throw OperatorError("\(sizes.count) parts for \(expansion.outputCount) outputs")
@@ -96,7 +103,6 @@ package struct Split: DataDependentOperator {
   private func equalParts(
     of extent: Dimension, _ parts: Int
   ) throws(OperatorError) -> [Dimension] {
-    guard parts > 0 else { throw OperatorError("expected at least one part, found \(parts)") }
     guard let total = extent.constant else {
       let part =
         count == nil

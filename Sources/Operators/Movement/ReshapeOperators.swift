@@ -122,7 +122,8 @@ package struct AxesOperand: Sendable {
   }
 }
 
-/// Removes axes of extent 1.
+/// Removes axes of extent 1. Where no axes are given, an extent that is still symbolic is taken for more
+/// than 1.
 package struct Squeeze: DataDependentOperator {
   package static let spellings = [Spelling.onnx("Squeeze")]
 
@@ -168,6 +169,7 @@ package struct Unsqueeze: DataDependentOperator {
     switch axes.resolve(expansion) {
     case .absent: throw OperatorError("the axes are missing")
     case .axes(let list):
+      guard list.count <= Limits().rank else { throw OperatorError("\(list.count) axes") }
       let resolved = try expansion.axes(list, rank: x.rank + list.count)
       expansion.set(0, try expansion.unsqueeze(x, axes: resolved))
     case .data(let count):

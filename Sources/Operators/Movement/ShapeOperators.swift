@@ -100,6 +100,9 @@ package struct ConstantOfShape: DataDependentOperator {
 extension Expansion {
   /// A shape of unknown extents with the rank that a vector of extents has elements.
   package mutating func unknownShape(describedBy vector: Operand) throws(OperatorError) -> Shape {
+    guard vector.dataType.isInteger else {
+      throw OperatorError("a shape is given by \(vector.type), expected integers")
+    }
     guard vector.rank == 1, let rank = vector.shape[0].constant, rank <= Limits().rank else {
       throw OperatorError("a shape given by \(vector.type) leaves the result's rank unknown")
     }

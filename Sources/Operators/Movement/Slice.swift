@@ -146,6 +146,7 @@ package struct SliceRange: Equatable {
   }
 
   private static func fromStart(_ bound: Dimension, _ extent: Dimension) -> Dimension {
+    if let constant = bound.constant { return constant < 0 ? bound + extent : bound }
     if bound.isNonNegative { return bound }
     if (Dimension(-1) - bound).isNonNegative { return bound + extent }
     // The sign is not known: 1 where the bound is negative, else 0.

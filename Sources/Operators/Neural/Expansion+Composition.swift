@@ -23,6 +23,16 @@ extension Expansion {
     x.rank == 0 ? x : try reshape(x, Shape([Int]()))
   }
 
+  /// The heads of `[B, G, T, D]`, each as often as queries share it, so that there are `count`.
+  mutating func repeatedHeads(_ x: Operand, count: Dimension) throws(OperatorError) -> Operand {
+    guard x.shape[1] != count else { return x }
+    let split = try unsqueeze(x, axes: [2])
+    var shape = split.shape
+    shape[2] = count.floorDivided(by: x.shape[1])
+    return try reshape(
+      try expand(split, to: shape), [x.shape[0], count, x.shape[2], x.shape[3]])
+  }
+
   /// Whether every element is known to be zero.
   func isZero(_ x: Operand) -> Bool {
     guard let tensor = constant(x), let values = tensor.numbers() else { return false }

@@ -3,7 +3,7 @@ import KernelModel
 import TensorModel
 
 /// The places that affine maps send a regular grid to. Source: ONNX `AffineGrid`.
-struct AffineGridOperator: Operator {
+struct AffineGridOperator: DataDependentOperator {
   static let spellings = [Spelling.onnx("AffineGrid")]
 
   private let alignsCorners: Bool
@@ -14,13 +14,16 @@ struct AffineGridOperator: Operator {
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let theta = try expansion.input(0), size = try expansion.input(1)
-    guard let extents = expansion.dimensions(size) else {
-      throw OperatorError("input 1 ('size') must be known from constants and shapes")
-    }
-    guard theta.rank == 3, theta.dataType.isFloatingPoint,
-      extents.count == 4 || extents.count == 5
+    guard theta.rank == 3, theta.dataType.isFloatingPoint, size.rank == 1,
+      let rank = size.shape[0].constant ?? theta.shape[1].constant.map({ $0 + 2 }),
+      rank == 4 || rank == 5
     else {
-      throw OperatorError("theta is \(theta.type) for a grid of \(extents.count) axes")
+      throw OperatorError("theta is \(theta.type) for a grid given by \(size.type)")
+    }
+    guard let extents = expansion.dimensions(size) else {
+      let unknown = expansion.unknownShape(rank: rank - 2).dimensions
+      let shape = Shape([theta.shape[0]] + unknown + [Dimension(rank - 2)])
+      return try emitHostOrFold(&expansion, outputs: [TensorType(theta.dataType, shape)])
     }
     let spatial = Array(extents[2...])
     let count = Dimension.product(spatial)

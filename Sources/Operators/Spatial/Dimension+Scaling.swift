@@ -5,7 +5,7 @@ extension Dimension {
   ///
   /// Nil for a factor that is not a positive, finite number of ordinary size.
   func scaled(by factor: Double) -> Dimension? {
-    guard factor.isFinite, factor > 0, factor < 1 << 24 else { return nil }
+    guard factor.isFinite, factor > 0, factor < 16_777_216 else { return nil }
     for denominator in 1...512 {
       let numerator = (factor * Double(denominator)).rounded()
       guard numerator > 0, Float(numerator / Double(denominator)) == Float(factor) else { continue }

@@ -5,6 +5,7 @@ package enum SpatialOperators {
   package static let all: [any Operator.Type] = [
     ConvOperator.self,
     ConvTransposeOperator.self,
+    DeformableConvolutionOperator.self,
     PoolOperator.self,
     GlobalPoolOperator.self,
     ResizeOperator.self,

@@ -1,25 +1,12 @@
-import GraphModel
-import KernelModel
-import TensorModel
-
-/// Bounds on what one fused kernel may hold, so that it stays within registers and within reason.
-enum FusionLimits {
-  static let operands = 8
-  static let operations = 64
-  static let depth = 32
-
-  static func accepts(_ expression: ScalarExpression, operandCount: Int) -> Bool {
-    operandCount <= operands && expression.operationCount <= operations
-      && expression.depth <= depth
-  }
-}
+package import KernelModel
+package import TensorModel
 
 /// A scalar expression over values of a graph. Operand `base + k` is `operands[k]`; operands below
 /// `base` belong to whoever uses the expression.
-struct FusedExpression {
-  var expression: ScalarExpression
-  private(set) var operands: [ValueID]
-  let base: Int
+package struct ValueExpression {
+  package var expression: ScalarExpression
+  package private(set) var operands: [ValueID]
+  package let base: Int
 
   /// The operand that stands for a value.
   private mutating func operand(_ value: ValueID) -> ScalarExpression {
@@ -29,12 +16,12 @@ struct FusedExpression {
   }
 
   /// The expression of a pointwise node; nil where an operand is absent.
-  init?(_ pointwise: Pointwise, inputs: [ValueID?]) {
+  package init?(_ pointwise: Pointwise, inputs: [ValueID?]) {
     self.init(base: 0, pointwise.expression, inputs: inputs)
   }
 
   /// The epilogue of a node; nil where it has none.
-  init?(epilogueOf problem: KernelProblem, inputs: [ValueID?]) {
+  package init?(epilogueOf problem: KernelProblem, inputs: [ValueID?]) {
     guard let own = problem.ownOperandCount, let epilogue = problem.epilogue else { return nil }
     self.init(base: 1, epilogue, inputs: Array(inputs.dropFirst(own)))
   }
@@ -66,8 +53,8 @@ struct FusedExpression {
   }
 
   /// The expression of a pointwise node that reads `value`, with `self` in its place.
-  func followed(by next: Pointwise, inputs: [ValueID?], reading value: ValueID)
-    -> FusedExpression?
+  package func followed(by next: Pointwise, inputs: [ValueID?], reading value: ValueID)
+    -> ValueExpression?
   {
     var result = self
     var replacements: [ScalarExpression] = []
@@ -88,7 +75,7 @@ struct FusedExpression {
   }
 
   /// Without operands that do not occur.
-  func compacted() -> FusedExpression {
+  package func compacted() -> ValueExpression {
     let used = expression.operands.filter { $0 >= base }
     guard used.count != operands.count else { return self }
     var result = self
@@ -99,19 +86,26 @@ struct FusedExpression {
     return result
   }
 
+  /// The expression with some operands replaced by expressions without operands.
+  package func substituting(_ replacements: [ValueID: ScalarExpression]) -> ValueExpression {
+    var result = self
+    let own: [ScalarExpression] = (0..<base).map { .operand($0) }
+    let others = operands.enumerated().map { index, value in
+      replacements[value] ?? .operand(base + index)
+    }
+    result.expression = expression.substituting(own + others)
+    return result.compacted()
+  }
+
   /// The expression with one operand's value exchanged.
-  func replacing(_ old: ValueID, with new: ValueID) -> FusedExpression {
+  package func replacing(_ old: ValueID, with new: ValueID) -> ValueExpression {
     var result = self
     result.operands = operands.map { $0 == old ? new : $0 }
     return result
   }
 
-  var isWithinLimits: Bool {
-    FusionLimits.accepts(expression, operandCount: operands.count)
-  }
-
   /// The pointwise problem of a given output shape, and its inputs.
-  func pointwise(shape: Shape, in graph: IndexedGraph) -> (KernelProblem, [ValueID?]) {
+  package func pointwise(shape: Shape, in graph: IndexedGraph) -> (KernelProblem, [ValueID?]) {
     var joined: Shape? = []
     for operand in operands {
       guard let other = graph.type(operand)?.shape else { continue }
@@ -122,7 +116,9 @@ struct FusedExpression {
   }
 
   /// A problem with this epilogue, and its inputs.
-  func epilogue(of problem: KernelProblem, inputs: [ValueID?]) -> (KernelProblem, [ValueID?]) {
+  package func epilogue(of problem: KernelProblem, inputs: [ValueID?]) -> (
+    KernelProblem, [ValueID?]
+  ) {
     var fused = problem
     fused.epilogue = expression
     let own = problem.ownOperandCount ?? inputs.count
@@ -131,19 +127,30 @@ struct FusedExpression {
     while result.count < own { result.append(nil) }
     return (fused, result + operands)
   }
-}
 
-extension ScalarExpression {
-  /// Whether operand `index` occurs.
-  func uses(operand index: Int) -> Bool {
-    switch self {
-    case .operand(let i): i == index
-    default: children.contains { $0.uses(operand: index) }
+  /// The expression of a pointwise node, or the epilogue of another.
+  package init?(of node: Node, _ problem: KernelProblem) {
+    if case .pointwise(let pointwise) = problem {
+      self.init(pointwise, inputs: node.inputs)
+    } else {
+      self.init(epilogueOf: problem, inputs: node.inputs)
     }
   }
 
+  /// The problem of a node with this expression in the place of its own, and its inputs.
+  package func problem(of node: Node, _ problem: KernelProblem, in graph: IndexedGraph) -> (
+    KernelProblem, [ValueID?]
+  )? {
+    guard case .pointwise = problem else { return epilogue(of: problem, inputs: node.inputs) }
+    guard let shape = graph.type(node.outputs.first)?.shape else { return nil }
+    return pointwise(shape: shape, in: graph)
+  }
+}
+
+extension ScalarExpression {
   /// With every occurrence of a part replaced.
-  func replacing(_ part: ScalarExpression, with other: ScalarExpression) -> ScalarExpression {
+  package func replacing(_ part: ScalarExpression, with other: ScalarExpression) -> ScalarExpression
+  {
     if self == part { return other }
     switch self {
     case .operand, .constant, .integer, .index: return self
@@ -156,28 +163,5 @@ extension ScalarExpression {
         c.replacing(part, with: other))
     case .cast(let a, let type): return .cast(a.replacing(part, with: other), type)
     }
-  }
-
-  /// Whether every function costs about as much as an addition.
-  var isCheap: Bool {
-    let own: Bool
-    switch self {
-    case .operand, .constant, .integer, .index, .select, .cast: own = true
-    case .unary(let function, _):
-      switch function {
-      case .negate, .absolute, .sign, .floor, .ceiling, .round, .truncate, .logicalNot,
-        .bitwiseNot, .isNaN, .isInfinite, .isPositiveInfinite, .isNegativeInfinite:
-        own = true
-      default: own = false
-      }
-    case .binary(let function, _, _):
-      switch function {
-      case .add, .subtract, .multiply, .minimum, .maximum, .bitwiseAnd, .bitwiseOr, .bitwiseXor,
-        .shiftLeft, .shiftRight, .logicalAnd, .logicalOr, .logicalXor:
-        own = true
-      default: own = function.isComparison
-      }
-    }
-    return own && children.allSatisfy(\.isCheap)
   }
 }

@@ -1,0 +1,96 @@
+/// An address to stand where the constants' will, until they have one; never read.
+var unknownZeros: UnsafePointer<Float> {
+  UnsafePointer(UnsafeMutablePointer<Float>(bitPattern: 64).unsafelyUnwrapped)
+}
+
+extension ContractionPlan {
+  /// The variant asked for, or the one that wastes the least on columns.
+  static func variant(
+    _ index: Int?, kernels: ContractionKernels, rows: Int, columns: Int
+  ) throws(ContractionPlanError) -> ContractionVariant {
+    if let index {
+      guard kernels.variants.indices.contains(index) else { throw .variant }
+      return kernels.variants[index]
+    }
+    var best: (variant: ContractionVariant, cost: Double)?
+    for variant in kernels.variants {
+      let padded = (columns + variant.columns - 1) / variant.columns * variant.columns
+      // Narrow tiles load the input more often for each product.
+      let vectors = variant.columns / kernels.vectorWidth
+      let cost = Double(padded) * (vectors >= 3 ? 1 : vectors == 2 ? 1.08 : 1.3)
+      if cost < best?.cost ?? .infinity { best = (variant, cost) }
+    }
+    guard let best else { throw .variant }
+    return best.variant
+  }
+}
+
+extension CopyInputParameters {
+  /// Cuts the copy into tasks of some ten thousand elements.
+  mutating func splitTasks() {
+    let target = 16_384
+    pixelsPerTask = max(1, min(paddedWidth, target / max(channels, 1)))
+    rowsPerTask = max(1, min(paddedHeight, target / max(pixelsPerTask * channels, 1)))
+  }
+}
+
+extension ContractionParameters {
+  /// Sets what remains once the shape of the problem is known: tile, blocking, epilogue and scratch.
+  mutating func finish(
+    _ variant: ContractionVariant, _ wanted: ContractionBlocking?, _ epilogue: ContractionEpilogue
+  ) throws(ContractionPlanError) {
+    tileRows = variant.rows
+    tileColumns = variant.columns
+    blocking = bounded(wanted ?? preferredBlocking())
+    activation = epilogue.activation.rawValue
+    lower = epilogue.lower
+    upper = epilogue.upper
+    hook = epilogue.hook?.function
+    hookContext = epilogue.hook?.context
+    hookRows = max(epilogue.hook?.rows ?? 0, variant.rows)
+    let taps = window.taps
+    pointersOffset = roundUp(try CheckedCount.product(taps, 8))
+    tilesOffset =
+      pointersOffset + roundUp(try CheckedCount.product(blocking.pixels, taps, 8))
+    hookOffset = tilesOffset + roundUp(2 * tileRows * tileColumns * 4)
+    var tasks = CheckedCount(batchCount)
+    tasks.multiply(groups)
+    tasks.multiply(pixelBlocks)
+    tasks.multiply(panelBlocks)
+    _ = try tasks.get()
+  }
+
+  private func bounded(_ wanted: ContractionBlocking) -> ContractionBlocking {
+    var blocking = wanted
+    blocking.pixels = max(1, min(blocking.pixels, segmentLength))
+    blocking.panels = max(1, min(blocking.panels, panelsPerGroup))
+    blocking.taps = max(1, min(blocking.taps, window.taps))
+    blocking.run = max(1, min(blocking.run, window.run))
+    if blocking.run < window.run { blocking.taps = 1 }
+    return blocking
+  }
+
+  /// A blocking that is good on most machines.
+  ///
+  /// A block of weights stays in the second-level cache, beside the next one that is being fetched, while the pixels
+  /// of the task pass; their input stays there too.
+  private func preferredBlocking() -> ContractionBlocking {
+    let taps = window.taps
+    let depthBudget = max(1, 65_536 / tileColumns)
+    let depthBlocks = (taps * window.run + depthBudget - 1) / depthBudget
+    var tapsPerBlock = taps
+    var run = window.run
+    if depthBlocks > 1 {
+      tapsPerBlock = max(1, (taps + depthBlocks - 1) / depthBlocks)
+      let runBlocks = (tapsPerBlock * run + depthBudget - 1) / depthBudget
+      if tapsPerBlock == 1 { run = (run + runBlocks - 1) / runBlocks }
+    }
+    let budget = max(tileRows, min(65_536 / taps, 131_072 / max(window.run, 1), 256))
+    let blocks = (segmentLength + budget - 1) / budget
+    let tiles = (segmentLength + blocks * tileRows - 1) / (blocks * tileRows)
+    return ContractionBlocking(
+      pixels: tiles * tileRows, panels: panelsPerGroup, taps: tapsPerBlock, run: run,
+      panelsFastest: true,
+      panelsOuter: taps * window.run * panelsPerGroup * tileColumns > 65_536)
+  }
+}

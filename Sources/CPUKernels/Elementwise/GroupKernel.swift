@@ -1,0 +1,168 @@
+import CPUKernelInterface
+
+/// `GroupParameters`.
+let groupKernel: KernelFunction = { parameters, operands, firstTask, endTask, scratch in
+  GroupStandardizer(
+    parameters.assumingMemoryBound(to: GroupParameters.self), operands, scratch
+  )
+  .run(firstTask, endTask)
+}
+
+private struct GroupStandardizer {
+  private let problem: GroupParameters
+  private let operands: UnsafePointer<UnsafeMutableRawPointer>
+  private let scratch: UnsafeMutableRawPointer
+  private let epilogue: EpilogueMachine?
+  /// Of each channel of a unit: the mean, the factor and the bias.
+  private let means: UnsafeMutablePointer<Float>
+  private let factors: UnsafeMutablePointer<Float>
+  private let biases: UnsafeMutablePointer<Float>
+  private let results: UnsafeMutablePointer<Float>
+
+  init(
+    _ parameters: UnsafePointer<GroupParameters>,
+    _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ scratch: UnsafeMutableRawPointer
+  ) {
+    problem = parameters.pointee
+    self.operands = operands
+    self.scratch = scratch
+    let loop = problem.loop
+    epilogue = EpilogueMachine(
+      problem.epilogue, loop, firstLoopOperand: 2, operands, scratch: scratch)
+    let channels = (problem.isChannelsLast ? loop.columnChunk : loop.rowChunk).roundedUp(to: 16)
+    means = (scratch + problem.statisticsOffset).assumingMemoryBound(to: Float.self)
+    factors = means + channels
+    biases = factors + channels
+    results = (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
+  }
+
+  func run(_ firstTask: Int, _ endTask: Int) {
+    let loop = problem.loop
+    var units = LoopUnits(loop, firstTask, endTask, scratch: scratch)
+    while units.advance() {
+      let x = UnsafePointer(operands[1].assumingMemoryBound(to: Float.self)) + units.offsets[1]
+      if problem.isChannelsLast {
+        measureColumns(x, units.rows, units.columns)
+        prepare(firstChannel: units.column, channels: units.columns)
+      } else {
+        measureRows(x, units.rows, units.columns)
+        prepare(firstChannel: units.row, channels: units.rows)
+      }
+      for row in 0..<units.rows { finish(row, x + row * loop.rowStrides[1], units) }
+    }
+  }
+
+  private func finish(_ row: Int, _ x: UnsafePointer<Float>, _ units: LoopUnits) {
+    let loop = problem.loop
+    let output =
+      operands[0].assumingMemoryBound(to: Float.self) + units.offsets[0] + row * loop.rowStrides[0]
+    let target = epilogue == nil ? output : results
+    if problem.isChannelsLast {
+      var index = 0
+      while index + vectorWidth <= units.columns {
+        (FloatVector.load(x + index) - .load(means + index))
+          .multiplyAdd(.load(factors + index), .load(biases + index)).store(target + index)
+        index += vectorWidth
+      }
+      while index < units.columns {
+        target[index] = (x[index] - means[index]) * factors[index] + biases[index]
+        index += 1
+      }
+    } else {
+      let mean = FloatVector(means[row]), factor = FloatVector(factors[row])
+      let bias = FloatVector(biases[row])
+      VectorLoop.map(x, target, units.columns) { ($0 - mean).multiplyAdd(factor, bias) }
+    }
+    epilogue?.finish(
+      UnsafeMutableRawPointer(results), resultStride: units.columns, offsets: units.offsets,
+      row: row, rows: 1, column: 0, columns: units.columns)
+  }
+
+  /// Turns the channels' variances, which are where the factors will be, into what a result needs.
+  private func prepare(firstChannel: Int, channels: Int) {
+    for channel in 0..<channels {
+      var factor = 1 / (factors[channel] + problem.epsilon).squareRoot()
+      if problem.scale >= 0 {
+        factor *= operands[problem.scale].assumingMemoryBound(to: Float.self)[
+          firstChannel + channel]
+      }
+      factors[channel] = factor
+      biases[channel] =
+        problem.bias < 0
+        ? 0 : operands[problem.bias].assumingMemoryBound(to: Float.self)[firstChannel + channel]
+    }
+  }
+
+  // MARK: - Statistics
+
+  /// Replaces each channel's number by the mean of its group's.
+  private func average(_ values: UnsafeMutablePointer<Float>, channels: Int, positions: Int) {
+    let size = problem.channelsPerGroup
+    var first = 0
+    while first < channels {
+      var sum: Float = 0
+      for channel in first..<first + size { sum += values[channel] }
+      sum /= Float(size) * Float(positions)
+      for channel in first..<first + size { values[channel] = sum }
+      first += size
+    }
+  }
+
+  private func measureColumns(_ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int) {
+    sumColumns(x, rows, columns, means) { x, _ in x }
+    average(means, channels: columns, positions: rows)
+    sumColumns(x, rows, columns, factors) { x, mean in (x - mean) * (x - mean) }
+    average(factors, channels: columns, positions: rows)
+  }
+
+  /// Sums `body(x, mean)` over rows.
+  @inline(__always)
+  private func sumColumns(
+    _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
+    _ sums: UnsafeMutablePointer<Float>, _ body: (FloatVector, FloatVector) -> FloatVector
+  ) {
+    let stride = problem.loop.rowStrides[1]
+    var column = 0
+    while column < columns {
+      let count = min(vectorWidth, columns - column)
+      let isWhole = count == vectorWidth
+      let mean: FloatVector =
+        isWhole ? .load(means + column) : .loadPartial(means + column, count)
+      var total = FloatVector(0)
+      var row = 0
+      // Sums of some rows each, as rounding errors grow with the count of terms.
+      while row < rows {
+        let end = min(row + 64, rows)
+        var sum = FloatVector(0)
+        while row < end {
+          let line = x + row * stride + column
+          sum += body(isWhole ? .load(line) : .loadPartial(line, count), mean)
+          row += 1
+        }
+        total += sum
+      }
+      if isWhole { total.store(sums + column) } else { total.storePartial(sums + column, count) }
+      column += count
+    }
+  }
+
+  private func measureRows(_ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int) {
+    let stride = problem.loop.rowStrides[1]
+    for row in 0..<rows {
+      means[row] = VectorLoop.fold(
+        x + row * stride, columns, 0, filler: 0, { $0 + $1 }, joining: { $0 + $1 }
+      )
+      .horizontalSum
+    }
+    average(means, channels: rows, positions: columns)
+    for row in 0..<rows {
+      let mean = FloatVector(means[row])
+      factors[row] = VectorLoop.fold(
+        x + row * stride, columns, 0, filler: means[row],
+        { $0 + ($1 - mean) * ($1 - mean) }, joining: { $0 + $1 }
+      )
+      .horizontalSum
+    }
+    average(factors, channels: rows, positions: columns)
+  }
+}

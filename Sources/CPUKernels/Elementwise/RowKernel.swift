@@ -1,0 +1,206 @@
+import CPUKernelInterface
+
+/// `RowParameters`.
+let rowKernel: KernelFunction = { parameters, operands, firstTask, endTask, scratch in
+  RowFunctions(parameters.assumingMemoryBound(to: RowParameters.self), operands, scratch)
+    .run(firstTask, endTask)
+}
+
+private struct RowFunctions {
+  private typealias Row = UnsafePointer<Float>
+  private typealias Result = UnsafeMutablePointer<Float>
+
+  private let problem: RowParameters
+  private let operands: UnsafePointer<UnsafeMutableRawPointer>
+  private let scratch: UnsafeMutableRawPointer
+  private let scale: UnsafePointer<Float>?
+  private let bias: UnsafePointer<Float>?
+
+  init(
+    _ parameters: UnsafePointer<RowParameters>,
+    _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ scratch: UnsafeMutableRawPointer
+  ) {
+    problem = parameters.pointee
+    self.operands = operands
+    self.scratch = scratch
+    func vector(_ operand: Int) -> UnsafePointer<Float>? {
+      operand < 0 ? nil : UnsafePointer(operands[operand].assumingMemoryBound(to: Float.self))
+    }
+    scale = vector(problem.scale)
+    bias = vector(problem.bias)
+  }
+
+  func run(_ firstTask: Int, _ endTask: Int) {
+    let loop = problem.loop
+    let count = loop.columns
+    let epilogue = EpilogueMachine(
+      problem.epilogue, loop, firstLoopOperand: 2, operands, scratch: scratch)
+    let results = (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
+    let inputs = scratch + problem.inputOffset
+    let isDirect = epilogue == nil && loop.columnStrides[0] == 1
+    var units = LoopUnits(loop, firstTask, endTask, scratch: scratch)
+    while units.advance() {
+      for row in 0..<units.rows {
+        let place = operands[1] + (units.offsets[1] + row * loop.rowStrides[1]) * 4
+        var x = Row(place.assumingMemoryBound(to: Float.self))
+        if loop.columnStrides[1] != 1 {
+          ElementPacking.pack(
+            BlockOperand(place, rowStride: 0, columnStride: loop.columnStrides[1]), .float32,
+            rows: 1, columns: count, into: inputs)
+          x = Row(inputs.assumingMemoryBound(to: Float.self))
+        }
+        let start = units.offsets[0] + row * loop.rowStrides[0]
+        let output = operands[0].assumingMemoryBound(to: Float.self) + start
+        compute(x, isDirect ? output : results, count)
+        if isDirect { continue }
+        if let epilogue {
+          epilogue.finish(
+            UnsafeMutableRawPointer(results), resultStride: count, offsets: units.offsets, row: row,
+            rows: 1, column: 0, columns: count)
+        } else {
+          ElementPacking.unpack(
+            UnsafeMutableRawPointer(results), .float32, rows: 1, columns: count,
+            to: BlockOperand(
+              UnsafeMutableRawPointer(output), rowStride: 0, columnStride: loop.columnStrides[0]))
+        }
+      }
+    }
+  }
+
+  private func compute(_ x: Row, _ y: Result, _ count: Int) {
+    switch problem.function {
+    case .softmax: softmax(x, y, count)
+    case .logSoftmax: logSoftmax(x, y, count)
+    case .standardize: standardize(x, y, count)
+    case .rootMeanSquare: rootMeanSquare(x, y, count)
+    case .localResponse: localResponse(x, y, count)
+    }
+  }
+
+  // MARK: - Softmax
+
+  private func largest(_ x: Row, _ count: Int) -> Float {
+    VectorLoop.fold(
+      x, count, -.infinity, filler: -.infinity, { $0.orGreater($1) },
+      joining: { $0.orGreater($1) }
+    )
+    .reduced { $0 > $1 ? $0 : $1 }
+  }
+
+  private func softmax(_ x: Row, _ y: Result, _ count: Int) {
+    let shift = FloatVector(largest(x, count))
+    var sums = FloatVector(0)
+    var index = 0
+    while index + vectorWidth <= count {
+      let value = VectorFunction.exponential(FloatVector.load(x + index) - shift)
+      value.store(y + index)
+      sums += value
+      index += vectorWidth
+    }
+    if index < count {
+      let rest = count - index
+      let value = VectorFunction.exponential(
+        FloatVector.loadPartial(x + index, rest, filler: -.infinity) - shift)
+      value.storePartial(y + index, rest)
+      // Where the row is all minus infinity, what is beyond it is not a number either.
+      sums += value
+    }
+    let factor = FloatVector(1 / sums.horizontalSum)
+    VectorLoop.map(Row(y), y, count) { $0 * factor }
+  }
+
+  private func logSoftmax(_ x: Row, _ y: Result, _ count: Int) {
+    let top = largest(x, count)
+    let shift = FloatVector(top)
+    let sum = VectorLoop.fold(
+      x, count, 0, filler: -.infinity,
+      { $0 + VectorFunction.exponential($1 - shift) }, joining: { $0 + $1 }
+    )
+    .horizontalSum
+    let total = VectorFunction.logarithm(FloatVector(sum))
+    VectorLoop.map(x, y, count) { ($0 - shift) - total }
+  }
+
+  // MARK: - Standardisation
+
+  private func standardize(_ x: Row, _ y: Result, _ count: Int) {
+    let sum = VectorLoop.fold(x, count, 0, filler: 0, { $0 + $1 }, joining: { $0 + $1 })
+    let middle = sum.horizontalSum / Float(count)
+    let mean = FloatVector(middle)
+    let squares = VectorLoop.fold(
+      x, count, 0, filler: middle,
+      { sum, x in
+        let distance = x - mean
+        return distance.multiplyAdd(distance, sum)
+      }, joining: { $0 + $1 })
+    let variance = squares.horizontalSum / Float(count)
+    let factor = FloatVector(1 / (variance + problem.epsilon).squareRoot())
+    store(x, y, count) { ($0 - mean) * factor }
+  }
+
+  private func rootMeanSquare(_ x: Row, _ y: Result, _ count: Int) {
+    let squares = VectorLoop.fold(
+      x, count, 0, filler: 0, { sum, x in x.multiplyAdd(x, sum) }, joining: { $0 + $1 })
+    let mean = squares.horizontalSum / Float(count)
+    let factor = FloatVector(1 / (mean + problem.epsilon).squareRoot())
+    store(x, y, count) { $0 * factor }
+  }
+
+  /// Stores values times scale plus bias.
+  @inline(__always)
+  private func store(
+    _ x: Row, _ y: Result, _ count: Int, _ body: (FloatVector) -> FloatVector
+  ) {
+    if let scale, let bias {
+      VectorLoop.map(x, scale, bias, y, count) { x, scale, bias in
+        body(x).multiplyAdd(scale, bias)
+      }
+    } else if let scale {
+      VectorLoop.map(x, scale, scale, y, count) { x, scale, _ in body(x) * scale }
+    } else if let bias {
+      VectorLoop.map(x, bias, bias, y, count) { x, bias, _ in body(x) + bias }
+    } else {
+      VectorLoop.map(x, y, count) { body($0) }
+    }
+  }
+
+  // MARK: - Local response
+
+  private func localResponse(_ x: Row, _ y: Result, _ count: Int) {
+    // Squares with zeros on both sides, behind the rows of x and of results.
+    let padded = (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
+      + count.roundedUp(to: 16)
+    for index in 0..<problem.before { padded[index] = 0 }
+    for index in 0..<problem.after + vectorWidth { padded[problem.before + count + index] = 0 }
+    VectorLoop.map(x, padded + problem.before, count) { $0 * $0 }
+    let size = problem.before + problem.after + 1
+    let factor = FloatVector(problem.alpha / Float(size))
+    let offset = FloatVector(problem.offset)
+    var index = 0
+    while index < count {
+      var sum = FloatVector.load(padded + index)
+      for tap in 1..<max(size, 1) { sum += .load(padded + index + tap) }
+      let power = reciprocalPower(sum.multiplyAdd(factor, offset))
+      let rest = count - index
+      if rest >= vectorWidth {
+        (FloatVector.load(x + index) * power).store(y + index)
+      } else {
+        (FloatVector.loadPartial(x + index, rest) * power).storePartial(y + index, rest)
+      }
+      index += vectorWidth
+    }
+  }
+
+  /// `base` to the power of `-beta`.
+  @inline(__always)
+  private func reciprocalPower(_ base: FloatVector) -> FloatVector {
+    if problem.beta == 0.75 {
+      let root = base.squareRoot()
+      return FloatVector(1) / (root * root.squareRoot())
+    }
+    if problem.beta == 0.5 { return FloatVector(1) / base.squareRoot() }
+    if problem.beta == 1 { return FloatVector(1) / base }
+    return VectorFunction.exponential(
+      VectorFunction.logarithm(base) * FloatVector(-problem.beta))
+  }
+}

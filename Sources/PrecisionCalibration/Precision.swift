@@ -1,0 +1,32 @@
+/// The arithmetic that layers are computed in.
+package enum Precision: String, CaseIterable, Sendable, Hashable, Codable {
+  case fp32, tf32, fp16, bf16, int8, fp8
+
+  /// Whether engines can be built for it.
+  package var isImplemented: Bool { self == .fp32 }
+
+  /// What it is, in a few words.
+  package var summary: String {
+    switch self {
+    case .fp32: "IEEE single precision"
+    case .tf32: "single precision with products of 10 significant bits"
+    case .fp16: "IEEE half precision, accumulated in single precision"
+    case .bf16: "bfloat16, accumulated in single precision"
+    case .int8: "8-bit integers with calibrated scales"
+    case .fp8: "8-bit floating point with calibrated scales"
+    }
+  }
+}
+
+/// A precision that cannot be given.
+package enum PrecisionError: Error, Sendable, Hashable, CustomStringConvertible {
+  case notImplemented(Precision)
+
+  package var description: String {
+    switch self {
+    case .notImplemented(let precision):
+      "precision \(precision.rawValue) (\(precision.summary)) is not implemented; "
+        + "use \(Precision.fp32.rawValue)"
+    }
+  }
+}

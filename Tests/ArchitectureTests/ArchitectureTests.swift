@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+/// The rules of the house that a machine can check.
+@Suite struct ArchitectureTests {
+  private static let root = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  private static func text(_ path: String) throws -> String {
+    try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+  }
+
+  /// Swift files below a folder, generated ones left out, as paths from the root.
+  private static func swiftFiles(_ folder: String) throws -> [String] {
+    let base = root.appendingPathComponent(folder)
+    guard let walker = FileManager.default.enumerator(atPath: base.path) else { return [] }
+    var files: [String] = []
+    for case let path as String in walker where path.hasSuffix(".swift") && !path.contains("Generated") {
+      files.append("\(folder)/\(path)")
+    }
+    return files.sorted()
+  }
+
+  /// The layers of Package.swift, in their order.
+  private static func layers() throws -> [String] {
+    let manifest = try text("Package.swift")
+    let names = manifest.matches(of: /(?:layer\(\s*|\.target\(name: )"(\w+)"/).map { String($0.1) }
+    return names
+  }
+
+  @Test func everyLayerImportsOnlyLayersAboveIt() throws {
+    var layers = try Self.layers()
+    // The wide kernels are declared before the list and stand in it after the baseline.
+    layers.removeAll { $0 == "CPUKernelsAVX2" || $0 == "CPUKernelsAVX512" }
+    let baseline = try #require(layers.firstIndex(of: "CPUKernels"))
+    layers.insert(contentsOf: ["CPUKernelsAVX2", "CPUKernelsAVX512"], at: baseline + 1)
+    #expect(layers.count > 20)
+    let rank = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($0.element, $0.offset) })
+    for (index, layer) in layers.enumerated() where !layer.hasPrefix("CPUKernelsAVX") {
+      for file in try Self.swiftFiles("Sources/\(layer)") {
+        for match in try Self.text(file).matches(of: /(?m)^\s*(?:@\w+ )?(?:\w+ )?import (?:\w+ )?(\w+)/) {
+          let imported = String(match.1)
+          guard let other = rank[imported] else { continue }
+          #expect(other < index, "\(file) imports \(imported), which is not above \(layer)")
+        }
+      }
+    }
+  }
+
+  @Test func addingAnOperatorTouchesTwoPlaces() throws {
+    // The operator's own file, and one line in its family's list: nothing else names its type.
+    let families = try Self.swiftFiles("Sources/Operators").filter { $0.hasSuffix("Operators.swift") }
+    let sample = ["Softmax", "LayerNormalization", "MaxPool", "Pad", "Einsum", "Unsqueeze", "Range"]
+    let files = try Self.swiftFiles("Sources")
+    for name in sample {
+      let type = try Regex("\\b\(name)(?:Operator)?\\.self\\b")
+      let registering = try families.filter { try Self.text($0).contains(type) }
+      #expect(registering.count <= 1, "\(name) is registered in \(registering)")
+      let spelling = "\"\(name)\""
+      let naming = try files.filter {
+        $0.hasPrefix("Sources/Operators") ? false : try Self.text($0).contains(spelling)
+      }.filter { !$0.hasPrefix("Sources/ModelZoo") }
+      #expect(naming.isEmpty, "\(name) is spelled outside its own file: \(naming)")
+    }
+  }
+
+  @Test func filesFitTheirRooms() throws {
+    for file in try Self.swiftFiles("Sources") + Self.swiftFiles("Tests") {
+      let lines = try Self.text(file).split(separator: "\n", omittingEmptySubsequences: false).count
+      #expect(lines <= 800, "\(file) has \(lines) lines")
+    }
+  }
+
+  @Test func uncheckedSendableIsRare() throws {
+    let files = try Self.swiftFiles("Sources").filter { try Self.text($0).contains(/: .*@unchecked Sendable/) }
+    #expect(files.count <= 10, "\(files)")
+  }
+
+  @Test func modulesAreNotNamedLikeTheirTypes() throws {
+    for layer in try Self.layers() {
+      for file in try Self.swiftFiles("Sources/\(layer)") {
+        let pattern = try Regex("(?m)^(?:package |public )?(?:final )?(?:struct|class|enum|actor|protocol) \(layer)\\b")
+        #expect(!(try Self.text(file).contains(pattern)), "\(file) declares a type named like its module")
+      }
+    }
+  }
+
+  @Test func nothingReadsTheEnvironment() throws {
+    for file in try Self.swiftFiles("Sources") {
+      let source = try Self.text(file)
+      #expect(!source.contains("getenv(") && !source.contains("processInfo.environment"), "\(file)")
+    }
+  }
+}
