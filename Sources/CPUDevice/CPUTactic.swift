@@ -102,6 +102,17 @@ package final class ParameterBlock: @unchecked Sendable {
     release = { pointer.deallocate() }
   }
 
+  /// Parameters that a kernel's own preparation has laid out.
+  package init(bytes: [UInt8], retaining retained: [any Sendable] = []) {
+    let pointer = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 64)
+    bytes.withUnsafeBytes { source in
+      if let base = source.baseAddress { pointer.copyMemory(from: base, byteCount: source.count) }
+    }
+    address = UnsafeRawPointer(pointer)
+    self.retained = retained
+    release = { pointer.deallocate() }
+  }
+
   fileprivate init(address: UnsafeRawPointer, retaining object: some Sendable) {
     self.address = address
     retained = [object]

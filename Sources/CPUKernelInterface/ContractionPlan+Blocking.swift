@@ -90,7 +90,6 @@ extension ContractionParameters {
     let tiles = (segmentLength + blocks * tileRows - 1) / (blocks * tileRows)
     return ContractionBlocking(
       pixels: tiles * tileRows, panels: panelsPerGroup, taps: tapsPerBlock, run: run,
-      panelsFastest: true,
-      panelsOuter: taps * window.run * panelsPerGroup * tileColumns > 65_536)
+      panelsFastest: true, panelsOuter: true)
   }
 }

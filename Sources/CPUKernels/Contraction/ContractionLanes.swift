@@ -1,3 +1,6 @@
+#if canImport(CPUIntrinsics)
+  import CPUIntrinsics
+#endif
 #if arch(x86_64)
   import _Builtin_intrinsics.intel
 #endif
@@ -121,6 +124,14 @@
 #endif
 
 extension Lanes {
+  /// Asks for a cache line that will be read.
+  @inline(__always)
+  static func prefetch(_ p: UnsafePointer<Float>) {
+    #if canImport(CPUIntrinsics)
+      prefetchForReading(p)
+    #endif
+  }
+
   #if NEEDLETAIL_AVX512
     /// The first `count` elements at `p`, and zeros.
     @inline(__always)

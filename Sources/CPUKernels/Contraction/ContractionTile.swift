@@ -1,4 +1,3 @@
-import CPUIntrinsics
 import CPUKernelInterface
 
 /// A block of `rows` output pixels times `vectors` vectors of output channels, held in registers.
@@ -40,7 +39,7 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
         while k &+ 2 <= elements {
           addProduct(inputs, k, weights)
           addProduct(inputs, k &+ 1, weights + stride)
-          prefetchForReading(prefetch)
+          Lanes.prefetch(prefetch)
           prefetch += 16
           weights += 2 &* stride
           k &+= 2
