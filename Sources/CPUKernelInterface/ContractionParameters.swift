@@ -186,6 +186,9 @@ package struct DepthwiseParameters: BitwiseCopyable, @unchecked Sendable {
   /// Output rows, and vectors of channels, of a task.
   package var rowsPerTask = 1
   package var vectorsPerTask = 1
+  /// Vectors of channels that a task takes through all of its rows before the next ones, so that the rows which
+  /// neighbouring windows share stay in the first-level cache.
+  package var vectorsPerPass = 1
   package var vectorWidth = 1
   /// `[channels / vectorWidth][taps][vectorWidth]`, zero padded.
   package var weights: UnsafePointer<Float>

@@ -161,6 +161,8 @@ extension ContractionPlan {
     parameters.residual = geometry.residual
     parameters.vectorWidth = width
     parameters.vectorsPerTask = constants.panels
+    let windowBytes = geometry.kernelHeight * geometry.inputWidth * width * 4
+    parameters.vectorsPerPass = min(constants.panels, max(8, 32_768 / windowBytes))
     let rowWork = geometry.outputWidth * channels * geometry.kernelHeight * geometry.kernelWidth
     parameters.rowsPerTask = max(1, min(geometry.outputHeight, 400_000 / max(rowWork, 1)))
     parameters.activation = epilogue.activation.rawValue

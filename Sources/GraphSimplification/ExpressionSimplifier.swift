@@ -120,9 +120,10 @@ extension ExpressionSimplifier {
     }
   }
 
+  /// Constants go last, and what reads earlier operands goes first.
   private func isInWrongOrder(_ a: ScalarExpression, _ b: ScalarExpression) -> Bool {
-    if a.isConstant { return !b.isConstant }
-    guard case .operand(let i) = a, case .operand(let j) = b else { return false }
+    if a.isConstant || b.isConstant { return a.isConstant && !b.isConstant }
+    guard let i = a.firstOperand, let j = b.firstOperand else { return false }
     return i > j
   }
 
@@ -264,6 +265,12 @@ extension ScalarExpression {
 
   func isNumber(_ value: Double) -> Bool {
     if case .constant(value, _) = self { true } else { false }
+  }
+
+  /// The smallest index of an operand that occurs.
+  fileprivate var firstOperand: Int? {
+    if case .operand(let index) = self { return index }
+    return children.compactMap(\.firstOperand).min()
   }
 
   var containsNaN: Bool {

@@ -21,7 +21,7 @@ extension KernelProblem {
         throw ProblemError("the result has rank \(type.rank), more than 32")
       }
       for dimension in type.shape.dimensions
-      where (dimension.constant ?? 0) < 0 || dimension == .overflow {
+      where (dimension.constant ?? 0) < 0 || dimension.hasOverflowed {
         throw ProblemError("the result's shape \(type.shape) has an impossible extent")
       }
       if let shape = type.shape.constants, ShapeMath.elementCount(shape) == nil {

@@ -24,6 +24,8 @@ enum AttentionFusion {
 private struct ScoresMatch {
   let graph: IndexedGraph
   let type: TensorType
+  /// The scores as `[B, H, S, T]`, or with B and H as one axis.
+  var shape: Shape
   var product: NodeID
   var query: ValueID
   var key: ValueID
@@ -42,17 +44,31 @@ private struct ScoresMatch {
     var term = Term(scores)
     var scale = 1.0
     var masks: [Term] = []
+    var shape = type.shape
+    var current = type.shape
     for _ in 0..<16 {
       term = graph.resolved(term)
       if let value = term.value {
+        if let (source, next) = Self.beforeReshape(graph, value, current) {
+          // A mask belongs to one of the two forms.
+          guard next.rank >= current.rank || masks.isEmpty || shape.rank == 4 else { return nil }
+          if next.rank == 4 {
+            guard masks.isEmpty || shape == next else { return nil }
+            shape = next
+          }
+          current = next
+          term = Term(source)
+          continue
+        }
         guard let (id, node, problem) = graph.kernel(writing: value),
           case .matmul(let product) = problem, !product.transposesA,
           product.epilogue == .operand(0), node.inputs.count == 2,
           let query = node.inputs[0], let key = node.inputs[1],
-          graph.type(value)?.shape == type.shape
+          graph.type(value)?.shape == current
         else { return nil }
         self.graph = graph
         self.type = type
+        self.shape = shape
         self.product = id
         self.query = query
         self.key = key
@@ -65,12 +81,23 @@ private struct ScoresMatch {
       if let factor = step.factor { scale *= factor }
       if let mask = step.mask {
         // A mask under a factor would have to be multiplied, too.
-        guard scale == 1 else { return nil }
+        guard scale == 1, current == shape else { return nil }
         masks.append(mask)
       }
       term = step.inner
     }
     return nil
+  }
+
+  /// The value before a reshape that only takes batch and heads apart or together.
+  private static func beforeReshape(_ graph: IndexedGraph, _ value: ValueID, _ shape: Shape)
+    -> (ValueID, Shape)?
+  {
+    guard graph.type(value)?.shape == shape, let x = MovementFusion.reshape(graph, value),
+      let before = graph.type(x)?.shape, before.rank == 3 || before.rank == 4,
+      before.dimensions.suffix(2) == shape.dimensions.suffix(2)
+    else { return nil }
+    return (x, before)
   }
 
   private struct Step {
@@ -117,7 +144,9 @@ private struct ScoresMatch {
     let term = graph.resolved(term)
     if let value = term.value {
       guard let (_, _, problem) = graph.kernel(writing: value) else { return false }
-      return problem.family == "matmul"
+      if problem.family == "matmul" { return true }
+      guard depth > 0, let x = MovementFusion.reshape(graph, value) else { return false }
+      return isScores(graph, Term(x), depth: depth - 1)
     }
     guard depth > 0, let step = step(graph, term) else { return false }
     return isScores(graph, step.inner, depth: depth - 1)
@@ -141,7 +170,8 @@ extension ScoresMatch {
     guard removed.contains(self.product), removed.contains(softmax) else { return nil }
     var patch = GraphPatch(graph, removing: removed)
     let origins = graph.origins(of: graph.region(from: id, to: kept))
-    let writer = OperandWriter(graph: graph, name: node.name, origins: origins)
+    let batch: [Dimension] = shape.rank == 4 ? Array(shape.dimensions.prefix(2)) : [1, shape[0]]
+    let writer = OperandWriter(graph: graph, name: node.name, origins: origins, batch: batch)
     guard
       let q = writer.matrices(found.query, transposed: false, &patch),
       let k = writer.matrices(found.key, transposed: found.keyIsTransposed, &patch),
@@ -150,7 +180,7 @@ extension ScoresMatch {
     else { return nil }
     var mask: ValueID?
     if !found.masks.isEmpty {
-      guard let written = writer.mask(found.masks, scores: type.shape, &patch) else { return nil }
+      guard let written = writer.mask(found.masks, scores: shape, &patch) else { return nil }
       mask = written
     }
     let extra = node.inputs.dropFirst(2)
@@ -220,6 +250,8 @@ private struct OperandWriter {
   let graph: IndexedGraph
   let name: String
   let origins: [String]
+  /// The extents of batch and heads.
+  let batch: [Dimension]
 
   func reshaped(_ value: ValueID, to shape: Shape, _ patch: inout GraphPatch) -> ValueID? {
     guard let type = patch.type(value, in: graph) else { return nil }
@@ -254,7 +286,8 @@ private struct OperandWriter {
       }
     }
     guard rank == 3, let shape = patch.type(result, in: graph)?.shape else { return result }
-    return reshaped(result, to: Shape([1] + shape.dimensions), &patch)
+    guard batch[0] * batch[1] == shape[0] else { return nil }
+    return reshaped(result, to: Shape(batch + shape.dimensions.suffix(2)), &patch)
   }
 
   /// The sum of all masks, in a shape that broadcasts to four axes of scores.

@@ -18,7 +18,7 @@ package enum LayerFusion {
     Stage(rules: EpilogueFusion.rules + PointwiseFusion.rules),
     Stage(rules: WeightFolding.rules),
     Stage(rules: HorizontalFusion.rules),
-    Stage(rules: [PointwiseFusion.duplicate] + PointwiseFusion.rules),
+    Stage(rules: [PointwiseFusion.duplicate] + PointwiseFusion.rules + ActivationFusion.rules),
   ]
 
   /// Every rule, in the order in which stages try them.

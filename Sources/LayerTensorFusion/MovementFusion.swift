@@ -8,7 +8,7 @@ enum MovementFusion {
   static let rules: [Rule] = [
     transposes, reshapes, transposedMatrix, pointwiseOfTranspose, pointwiseOfReshape,
     padOfTranspose, transposeOfPad, concatenationOfTransposes, sliceOfTranspose,
-    reductionOfTranspose,
+    reductionOfTranspose, splitOfTranspose, matmulOfTranspose,
   ]
 
   static let transposes = Rule("transpose of transpose => transpose") { graph, id, node, problem in
@@ -190,7 +190,7 @@ extension MovementFusion {
   }
 
   /// Adds the kernel and then the movement of its result that stands for the node's.
-  private static func finishing(
+  static func finishing(
     _ graph: IndexedGraph, _ node: Node, _ problem: KernelProblem, _ inputs: [ValueID?],
     _ movement: KernelProblem, past mover: ValueID?, _ patch: inout GraphPatch
   ) -> GraphPatch? {
@@ -261,179 +261,5 @@ extension MovementFusion {
     }
     return patch.kernel(
       .copy(.reshape(shape)), [value], name: node.name, origins: node.origins, in: graph)?.first
-  }
-}
-
-// MARK: - Past other movements
-
-extension MovementFusion {
-  /// Only where the result is transposed again: next to a convolution the pad belongs to it.
-  static let padOfTranspose = Rule("pad of transpose => transpose of pad") {
-    graph, id, node, problem in
-    guard case .copy(.pad(let mode, let before, let after)) = problem,
-      let value = node.inputs[0], let (_, x, permutation) = transpose(graph, value),
-      before.count == permutation.count, after.count == permutation.count,
-      graph.consumers(of: node.outputs[0]).contains(where: { isTranspose(graph, $0) })
-    else { return nil }
-    let inverse = InverseTranspose(permutation)
-    let pad = KernelProblem.copy(
-      .pad(mode, before: inverse.applied(to: before), after: inverse.applied(to: after)))
-    var patch = GraphPatch(graph, removing: graph.obsolete(without: [id], keeping: [x]))
-    return finishing(
-      graph, node, pad, [x], .copy(.transpose(permutation)), past: value, &patch)
-  }
-
-  static let transposeOfPad = Rule("transpose of pad => pad of transpose") {
-    graph, id, node, problem in
-    guard case .copy(.transpose(let permutation)) = problem, let value = node.inputs[0],
-      graph.isReadOnly(value, by: id), let (source, main, inner) = graph.kernel(writing: value),
-      case .copy(.pad(let mode, let before, let after)) = inner,
-      let x = main.inputs[0], transpose(graph, x) == nil,
-      before.count == permutation.count, after.count == permutation.count,
-      !graph.consumers(of: node.outputs[0]).contains(where: { isTranspose(graph, $0) })
-    else { return nil }
-    let pad = KernelProblem.copy(
-      .pad(mode, before: permutation.map { before[$0] }, after: permutation.map { after[$0] }))
-    var patch = GraphPatch(graph, removing: [source, id])
-    guard
-      let moved = patch.kernel(
-        problem, [x], name: node.name, origins: node.origins, in: graph)?.first,
-      patch.replace(
-        node.outputs[0], with: pad, [moved], name: main.name, origins: main.origins, in: graph)
-    else { return nil }
-    return patch
-  }
-
-  private static func isTranspose(_ graph: IndexedGraph, _ id: NodeID) -> Bool {
-    guard case .kernel(.copy(.transpose))? = graph[id]?.operation else { return false }
-    return true
-  }
-
-  static let sliceOfTranspose = Rule("slice of transpose => transpose of slice") {
-    graph, id, node, problem in
-    guard case .copy(.slice(let starts, let sizes, let steps)) = problem,
-      let value = node.inputs[0], graph.isReadOnly(value, by: id),
-      let (source, x, permutation) = transpose(graph, value), starts.count == permutation.count,
-      sizes.count == permutation.count, steps.count == permutation.count
-    else { return nil }
-    let inverse = InverseTranspose(permutation)
-    let slice = KernelProblem.copy(
-      .slice(
-        starts: inverse.applied(to: starts), sizes: inverse.applied(to: sizes),
-        steps: inverse.applied(to: steps)))
-    var patch = GraphPatch(graph, removing: [source, id])
-    return finishing(
-      graph, node, slice, [x], .copy(.transpose(permutation)), past: value, &patch)
-  }
-
-  static let concatenationOfTransposes = Rule("concat of transposes => transpose of concat") {
-    graph, id, node, problem in
-    guard case .copy(.concatenate(let axis)) = problem,
-      let permutation = transpose(graph, node.inputs[0])?.permutation,
-      permutation.indices.contains(axis)
-    else { return nil }
-    var sources: [ValueID?] = []
-    for input in node.inputs {
-      guard let (_, x, other) = transpose(graph, input), other == permutation else { return nil }
-      sources.append(x)
-    }
-    var patch = GraphPatch(graph, removing: graph.obsolete(without: [id], keeping: sources))
-    return finishing(
-      graph, node, .copy(.concatenate(axis: permutation[axis])), sources,
-      .copy(.transpose(permutation)), past: node.inputs[0], &patch)
-  }
-
-  static let reductionOfTranspose = Rule("reduction of transpose => reduction") {
-    graph, id, node, problem in
-    guard case .reduction(var reduction) = problem,
-      let (source, x, permutation) = transpose(graph, node.inputs[0]),
-      node.inputs.count == 1, reduction.axes.allSatisfy(permutation.indices.contains)
-    else { return nil }
-    reduction.axes = reduction.axes.map { permutation[$0] }.sorted()
-    var patch = GraphPatch(graph, removing: graph.obsolete(without: [id], keeping: [x]))
-    var after = permutation
-    if !reduction.keepsDimensions {
-      let left = permutation.filter { !reduction.axes.contains($0) }
-      let order = left.sorted()
-      after = left.compactMap { order.firstIndex(of: $0) }
-    }
-    if after == Array(after.indices) {
-      let isDone = patch.replace(
-        node.outputs[0], with: .reduction(reduction), [x], name: node.name,
-        origins: graph.origins(of: [source, id]), in: graph)
-      return isDone ? patch : nil
-    }
-    return finishing(
-      graph, node, .reduction(reduction), [x], .copy(.transpose(after)), past: node.inputs[0],
-      &patch)
-  }
-}
-
-/// What an operand looks like before a transpose.
-private struct InverseTranspose {
-  let permutation: [Int]
-
-  init(_ permutation: [Int]) { self.permutation = permutation }
-
-  func applied<T>(to axes: [T]) -> [T] {
-    var result = axes
-    for (index, axis) in permutation.enumerated() { result[axis] = axes[index] }
-    return result
-  }
-
-  func applied(to shape: Shape) -> Shape { Shape(applied(to: shape.dimensions)) }
-
-  /// An operand that broadcasts to the transposed result, in the axes before it; nil where that would
-  /// take a transpose of much data.
-  func operand(
-    _ value: ValueID, _ graph: IndexedGraph, _ node: Node, _ patch: inout GraphPatch
-  ) -> ValueID? {
-    guard let shape = graph.type(value)?.shape, shape.rank <= permutation.count else { return nil }
-    let extended =
-      [Dimension](repeating: 1, count: permutation.count - shape.rank) + shape.dimensions
-    let wide = extended.count { $0 != 1 }
-    if wide == 0 { return value }
-    let target = Shape(applied(to: extended))
-    if wide == 1 { return MovementFusion.reshaped(graph, value, trimmed(target), node, &patch) }
-    guard let tensor = graph.constant(value), let extents = Shape(extended).constants,
-      let source = try? tensor.reshaped(extents),
-      let moved = source.transposed(applied(to: Array(extents.indices)))
-    else { return nil }
-    return patch.addConstant(name: graph[value].name, moved)
-  }
-
-  private func trimmed(_ shape: Shape) -> Shape {
-    Shape(Array(shape.dimensions.drop { $0 == 1 }))
-  }
-}
-
-extension Tensor {
-  private static let transposedBytes = 1 << 24
-
-  /// The elements in another order of axes; nil for strings and for large tensors.
-  fileprivate func transposed(_ permutation: [Int]) -> Tensor? {
-    let width = dataType.byteCount
-    guard width > 0, byteCount <= Self.transposedBytes else { return nil }
-    let extents = permutation.map { shape[$0] }
-    let sourceStrides = ShapeMath.rowMajorStrides(shape)
-    let strides = permutation.map { sourceStrides[$0] }
-    guard var result = try? Tensor(uninitialized: dataType, shape: extents) else { return nil }
-    result.withUnsafeMutableBytes { target in
-      withUnsafeBytes { source in
-        var position = [Int](repeating: 0, count: extents.count)
-        var offset = 0
-        for element in 0..<elementCount {
-          for byte in 0..<width { target[element * width + byte] = source[offset * width + byte] }
-          for axis in extents.indices.reversed() {
-            position[axis] += 1
-            offset += strides[axis]
-            if position[axis] < extents[axis] { break }
-            offset -= strides[axis] * extents[axis]
-            position[axis] = 0
-          }
-        }
-      }
-    }
-    return result
   }
 }

@@ -46,8 +46,32 @@ enum InPlaceReuse {
 
   private static func candidates(_ step: Step) -> [View] {
     if case .pointwise = step.problem { return step.inputs.compactMap { $0 } }
-    guard let own = step.problem.ownOperandCount else { return [] }
-    return step.inputs.dropFirst(own).compactMap { $0 }
+    guard let own = step.problem.ownOperandCount, let epilogue = step.problem.epilogue else {
+      return []
+    }
+    // Contractions add plain terms in registers; anything else they apply to what is stored already.
+    let terms = plainTerms(epilogue)
+    return step.inputs.indices.dropFirst(own)
+      .filter { terms.contains($0 - own + 1) }.compactMap { step.inputs[$0] }
+  }
+
+  /// The operands of a sum, under a clamp at most; none where the epilogue is anything else.
+  private static func plainTerms(_ epilogue: ScalarExpression) -> Set<Int> {
+    var sum = epilogue
+    while case .binary(let function, let x, .constant) = sum, [.maximum, .minimum].contains(function) {
+      sum = x
+    }
+    var found: Set<Int> = []
+    var pending = [sum]
+    while let term = pending.popLast() {
+      switch term {
+      case .binary(.add, let a, let b): pending += [a, b]
+      case .operand(let index): found.insert(index)
+      case .constant: break
+      default: return []
+      }
+    }
+    return found
   }
 
   private static func fits(_ a: View, _ b: View) -> Bool {

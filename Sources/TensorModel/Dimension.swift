@@ -46,6 +46,9 @@ package struct Dimension: Hashable, Sendable {
   /// The result of arithmetic that left the range of `Int`.
   package static let overflow = Dimension.symbol("overflow!")
 
+  /// Whether arithmetic that led here left the range of `Int`.
+  package var hasOverflowed: Bool { constant == nil && symbols.contains("overflow!") }
+
   /// The integer, where no symbol is left.
   package var constant: Int? {
     if terms.isEmpty { return 0 }

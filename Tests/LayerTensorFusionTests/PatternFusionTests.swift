@@ -156,6 +156,43 @@ import Testing
     #expect(abs(attention.scale - 0.35) < 1e-6)
   }
 
+  @Test func attentionWithHeadsTakenApartForTheMask() throws {
+    var draft = GraphDraft()
+    let q = draft.input([6, 3, 4]), k = draft.input([6, 5, 4]), v = draft.input([6, 5, 2])
+    let scores = try draft.add(.matmul(MatrixProduct(transposesB: true)), [q, k])
+    let apart = try draft.reshape(scores, [2, 3, 3, 5])
+    let masked = try draft.pointwise(.x0 + .x1, apart, draft.input([2, 1, 3, 5]))
+    let together = try draft.reshape(masked, [6, 3, 5])
+    draft.output(try draft.matmul(try draft.softmax(together, axis: 2), v))
+    let outcome = try draft.fused()
+    #expect(outcome.families.filter { $0 != "copy" } == ["attention"])
+  }
+
+  @Test func packedProjectionsOfAVisionTransformer() throws {
+    var draft = GraphDraft()
+    let x = try draft.transpose(draft.input(["batch", 5, 8]), [1, 0, 2])
+    let packed = try draft.matmul(x, try draft.weights([8, 24]))
+    let apart = try draft.transpose(
+      try draft.reshape(packed, [1, 5, "batch", 3, 8]), [3, 1, 2, 0, 4])
+    let batch = Dimension.symbol("batch")
+    var parts: [ValueID] = []
+    for index in 0..<3 {
+      let part = try draft.add(
+        .copy(
+          .slice(
+            starts: [Dimension(index), 0, 0, 0, 0], sizes: [1, 5, batch, 1, 8],
+            steps: [1, 1, 1, 1, 1])), [apart])
+      let rows = try draft.transpose(try draft.reshape(part, [5, batch * 2, 4]), [1, 0, 2])
+      parts.append(try draft.reshape(rows, [batch, 2, 5, 4]))
+    }
+    let scores = try draft.matmul(parts[0], try draft.transpose(parts[1], [0, 1, 3, 2]))
+    draft.output(try draft.matmul(try draft.softmax(scores, axis: 3), parts[2]))
+    let outcome = try draft.fused(symbols: ["batch": 2])
+    #expect(outcome.families.filter { $0 != "copy" } == ["matmul", "attention"])
+    #expect(outcome.count("split of transpose => transpose of split") >= 3)
+    #expect(outcome.count("matmul of transposed rows => transpose of matmul") == 1)
+  }
+
   @Test func causalAttentionBySelection() throws {
     var draft = GraphDraft()
     let q = draft.input([1, 2, 4, 4]), k = draft.input([1, 2, 4, 4]), v = draft.input([1, 2, 4, 3])

@@ -1,4 +1,3 @@
-import Foundation
 import GraphModel
 import KernelModel
 import LayerTensorFusion
@@ -29,7 +28,9 @@ import Testing
     let c = try draft.pointwise(.x0 + .float(1), b)
     let d = try draft.pointwise(.x0 * .x1, x, c)
     draft.output(try draft.pointwise(.x0 * .float(0.5), d))
-    #expect(try draft.fused().families == ["matmul"])
+    let outcome = try draft.fused()
+    #expect(outcome.families == ["matmul"])
+    #expect(outcome.problems[0].epilogue == .gelu(.x0 + .x1))
   }
 
   @Test func coordinatesFollowTheirAxis() throws {
@@ -105,10 +106,6 @@ import Testing
       .reduction(Reduction(.mean, axes: [1, 2], keepsDimensions: false)), [both])
     draft.output(try draft.matmul(mean, try draft.weights([6, 5])))
     let outcome = try draft.fused()
-    if true {
-      try outcome.graph.description.write(
-        toFile: "/tmp/n/fusion/g.txt", atomically: true, encoding: .utf8)
-    }
     // The transpose of the input is left, and the concatenation.
     #expect(outcome.families.filter { $0 == "copy" }.count == 2)
     #expect(outcome.families.filter { $0 == "pointwise" }.isEmpty)

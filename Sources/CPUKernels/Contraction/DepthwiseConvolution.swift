@@ -11,17 +11,21 @@ func runDepthwise(
     let (image, rowBlock) = rowsOfImage.quotientAndRemainder(dividingBy: p.pointee.rowBlocks)
     let firstVector = vectorBlock &* p.pointee.vectorsPerTask
     let firstRow = rowBlock &* p.pointee.rowsPerTask
-    let firstChannel = firstVector &* Lanes.count
-    let channels = min(
-      p.pointee.vectorsPerTask &* Lanes.count, p.pointee.channels &- firstChannel)
+    let endVector = min(firstVector &+ p.pointee.vectorsPerTask, p.pointee.vectors)
     let endRow = min(firstRow &+ p.pointee.rowsPerTask, p.pointee.outputHeight)
-    for y in firstRow..<endRow {
-      let row = DepthwiseRow(p, operands, image, y, firstChannel, channels)
-      row.compute()
-      if let hook = p.pointee.hook, let context = p.pointee.hookContext {
-        hook(
-          context, operands, row.output, p.pointee.outputWidth, channels, p.pointee.output.pixel,
-          (image &* p.pointee.outputHeight &+ y) &* p.pointee.outputWidth, firstChannel, scratch)
+    for vector in stride(from: firstVector, to: endVector, by: p.pointee.vectorsPerPass) {
+      let channel = vector &* Lanes.count
+      let end = min(vector &+ p.pointee.vectorsPerPass, endVector)
+      let channels = min(end &* Lanes.count, p.pointee.channels) &- channel
+      for y in firstRow..<endRow {
+        let row = DepthwiseRow(p, operands, image, y, channel, channels)
+        row.compute()
+        if let hook = p.pointee.hook, let context = p.pointee.hookContext {
+          hook(
+            context, operands, row.output, p.pointee.outputWidth, channels,
+            p.pointee.output.pixel,
+            (image &* p.pointee.outputHeight &+ y) &* p.pointee.outputWidth, channel, scratch)
+        }
       }
     }
   }
@@ -89,18 +93,42 @@ private struct DepthwiseRow {
       }
       let last = (window.inputWidth &- 1 &- reach &- left) / window.strideWidth
       let inside = min(last &+ 1, width &- x)
-      switch inside {
-      case 1: computePixels(x, 0, window.width, InlineArray<1, Int>.self)
-      case 2: computePixels(x, 0, window.width, InlineArray<2, Int>.self)
-      case 3: computePixels(x, 0, window.width, InlineArray<3, Int>.self)
-      case 4: computePixels(x, 0, window.width, InlineArray<4, Int>.self)
-      case 5: computePixels(x, 0, window.width, InlineArray<5, Int>.self)
-      case 6: computePixels(x, 0, window.width, InlineArray<6, Int>.self)
-      case 7: computePixels(x, 0, window.width, InlineArray<7, Int>.self)
-      default: computePixels(x, 0, window.width, InlineArray<8, Int>.self)
-      }
-      x &+= min(inside, 8)
+      x &+= computeInside(x, inside)
     }
+  }
+
+  /// Computes as many pixels from `x` as one tile takes, all taps of which lie inside; returns how many.
+  private func computeInside(_ x: Int, _ inside: Int) -> Int {
+    let window = parameters.pointee.window
+    let isDense = window.dilationWidth == 1
+    switch (isDense ? window.width : 0, window.strideWidth) {
+    case (3, 1): return computeInside(x, inside, DepthwiseWindow<3, 1>.self)
+    case (3, 2): return computeInside(x, inside, DepthwiseWindow<3, 2>.self)
+    case (5, 1): return computeInside(x, inside, DepthwiseWindow<5, 1>.self)
+    case (5, 2): return computeInside(x, inside, DepthwiseWindow<5, 2>.self)
+    default: return computeInside(x, inside, DepthwiseWindow<0, 0>.self)
+    }
+  }
+
+  @inline(__always)
+  private func computeInside<let width: Int, let step: Int>(
+    _ x: Int, _ inside: Int, _ window: DepthwiseWindow<width, step>.Type
+  ) -> Int {
+    let taps = parameters.pointee.window.width
+    if inside >= 8 {
+      computePixels(x, 0, taps, DepthwiseTile<8, width, step>.self)
+      return 8
+    }
+    if inside >= 4 {
+      computePixels(x, 0, taps, DepthwiseTile<4, width, step>.self)
+      return 4
+    }
+    if inside >= 2 {
+      computePixels(x, 0, taps, DepthwiseTile<2, width, step>.self)
+      return 2
+    }
+    computePixels(x, 0, taps, DepthwiseTile<1, width, step>.self)
+    return 1
   }
 
   /// A pixel some of whose columns of taps lie outside of the input.
@@ -112,19 +140,20 @@ private struct DepthwiseRow {
     while end > first && left &+ (end &- 1) &* window.dilationWidth >= window.inputWidth {
       end &-= 1
     }
-    computePixels(x, first, end, InlineArray<1, Int>.self)
+    computePixels(x, first, end, DepthwiseTile<1, 0, 0>.self)
   }
 
   /// `count` pixels from `x`, over the tap columns `firstTap ..< endTap`, all of which lie inside.
   @inline(never)
-  private func computePixels<let count: Int>(
-    _ x: Int, _ firstTap: Int, _ endTap: Int, _ shape: InlineArray<count, Int>.Type
+  private func computePixels<let count: Int, let width: Int, let step: Int>(
+    _ x: Int, _ firstTap: Int, _ endTap: Int, _ shape: DepthwiseTile<count, width, step>.Type
   ) {
     let p = parameters
     let window = p.pointee.window
     let left = x &* window.strideWidth &- window.padLeft &+ firstTap &* window.dilationWidth
-    let tile = DepthwiseTile<count>(
+    let tile = DepthwiseTile<count, width, step>(
       input: input + left &* p.pointee.input.pixel,
+      pixelStride: p.pointee.input.pixel,
       inputStride: window.strideWidth &* p.pointee.input.pixel,
       tapRowStride: window.dilationHeight &* p.pointee.input.row,
       tapStride: window.dilationWidth &* p.pointee.input.pixel,
@@ -142,9 +171,13 @@ private struct DepthwiseRow {
   }
 }
 
+/// The width and the stride of windows that have code of their own; 0 for all others.
+private struct DepthwiseWindow<let width: Int, let step: Int> {}
+
 /// `count` neighbouring output pixels, a vector of channels at a time.
-private struct DepthwiseTile<let count: Int> {
+private struct DepthwiseTile<let count: Int, let width: Int, let step: Int> {
   let input: UnsafePointer<Float>
+  let pixelStride: Int
   let inputStride: Int
   let tapRowStride: Int
   let tapStride: Int
@@ -170,14 +203,22 @@ private struct DepthwiseTile<let count: Int> {
     var row = input + channel
     var rowWeights = weights + vector &* weightsStride
     for _ in 0..<tapRows {
-      var tap = row
-      for column in 0..<tapColumns {
-        let weight = Lanes.load(rowWeights + column &* Lanes.count)
-        for i in 0..<count {
-          let x = load(tap + i &* inputStride, lanes, isPartial)
-          sums[i] = Lanes.multiplyAdd(x, weight, sums[i])
+      if width > 0 {
+        addColumn(0, &sums, row, rowWeights, lanes, isPartial)
+        if width > 1 { addColumn(1, &sums, row, rowWeights, lanes, isPartial) }
+        if width > 2 { addColumn(2, &sums, row, rowWeights, lanes, isPartial) }
+        if width > 3 { addColumn(3, &sums, row, rowWeights, lanes, isPartial) }
+        if width > 4 { addColumn(4, &sums, row, rowWeights, lanes, isPartial) }
+      } else {
+        var tap = row
+        for column in 0..<tapColumns {
+          let weight = Lanes.load(rowWeights + column &* Lanes.count)
+          for i in 0..<count {
+            let x = load(tap + i &* inputStride, lanes, isPartial)
+            sums[i] = Lanes.multiplyAdd(x, weight, sums[i])
+          }
+          tap += tapStride
         }
-        tap += tapStride
       }
       row += tapRowStride
       rowWeights += weightsRowStride
@@ -192,6 +233,20 @@ private struct DepthwiseTile<let count: Int> {
       let x = Lanes.activate(sums[i], activation, lower, upper)
       let target = output + (i &* outputStride &+ channel)
       if isPartial { Lanes.store(x, target, count: lanes) } else { Lanes.store(x, target) }
+    }
+  }
+
+  /// Adds the products of one column of taps, whose number is constant so that columns share their loads.
+  @inline(__always)
+  private func addColumn(
+    _ column: Int, _ sums: inout InlineArray<count, ContractionVector>,
+    _ row: UnsafePointer<Float>, _ rowWeights: UnsafePointer<Float>, _ lanes: Int,
+    _ isPartial: Bool
+  ) {
+    let weight = Lanes.load(rowWeights + column &* Lanes.count)
+    for i in 0..<count {
+      let x = load(row + (i &* step &+ column) &* pixelStride, lanes, isPartial)
+      sums[i] = Lanes.multiplyAdd(x, weight, sums[i])
     }
   }
 

@@ -110,10 +110,10 @@ struct GraphPartition {
     }
     for (_, node) in graph.liveNodes {
       let isReady = node.inputs.allSatisfy { $0.map { known.contains($0) } ?? true }
-      if case .kernel = node.operation, isReady, hasConcreteTypes(node) {
+      if case .kernel = node.operation, isReady, hasConcreteTypes(node), !hasStrings(node) {
         kernels.append(node)
         known.formUnion(node.outputs)
-      } else if case .kernel = node.operation {
+      } else if case .kernel = node.operation, !(isReady && hasStrings(node)) {
         rest.append(node)
       } else if isReady {
         barriers.append(node)
@@ -121,6 +121,10 @@ struct GraphPartition {
         rest.append(node)
       }
     }
+  }
+
+  private func hasStrings(_ node: Node) -> Bool {
+    (node.inputs.compactMap { $0 } + node.outputs).contains { graph[$0].type?.dataType == .string }
   }
 
   private func hasConcreteTypes(_ node: Node) -> Bool {

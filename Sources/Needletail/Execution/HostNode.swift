@@ -1,6 +1,7 @@
 import GraphModel
 import KernelModel
 import Operators
+import ReferenceInterpreter
 import TensorModel
 
 /// A node that the host computes: an operator with no kernel, a branch or a loop.
@@ -15,6 +16,8 @@ struct HostNode: Sendable {
     case branch(then: GraphExecutor, otherwise: GraphExecutor)
     case loop(body: GraphExecutor, carried: Int)
     case scan(body: GraphExecutor, Control.Scanning)
+    /// A problem on strings, which devices do not have.
+    case kernel(KernelProblem)
   }
 
   init(_ node: Node, graph: Graph, runtime: Runtime) throws(NeedletailError) {
@@ -41,8 +44,7 @@ struct HostNode: Sendable {
       work = .loop(body: GraphExecutor(body, runtime: runtime), carried: carried)
     case .control(.scan(let body, let scanning)):
       work = .scan(body: GraphExecutor(body, runtime: runtime), scanning)
-    case .kernel(let problem):
-      throw NeedletailError(.build, "node '\(node.name)': a \(problem.family) is not the host's")
+    case .kernel(let problem): work = .kernel(problem)
     }
   }
 
@@ -50,6 +52,10 @@ struct HostNode: Sendable {
     switch work {
     case .host(let host):
       do { return try host.evaluate(inputs) } catch {
+        throw NeedletailError(.device, "node '\(name)': \(error.description)")
+      }
+    case .kernel(let problem):
+      do { return try ReferenceInterpreter.evaluate(problem, inputs) } catch {
         throw NeedletailError(.device, "node '\(name)': \(error.description)")
       }
     case .branch(let then, let otherwise):

@@ -19,11 +19,14 @@ struct ResizeOperator: DataDependentOperator {
   /// Upsample before version 9.
   private let writtenScales: [Double]?
   private let scalesInput: Int
+  /// Version 10 takes the next element where an axis shrinks, the one before where it grows.
+  private let roundsUpWhereSmaller: Bool
 
   init(_ attributes: AttributeReader) throws(OperatorError) {
     // Upsample, and the first version of Resize, have no choice of coordinates.
     let isPlain = attributes.name == "Upsample" || attributes.version < 11
     scalesInput = isPlain ? 1 : 2
+    roundsUpWhereSmaller = isPlain && attributes.name == "Resize"
     writtenScales = try Self.scales(attributes)
     axes = try attributes.ints("axes")
     excludesOutside = try attributes.bool("exclude_outside", default: false)
@@ -97,10 +100,34 @@ struct ResizeOperator: DataDependentOperator {
       extents.shape == x.shape && coordinates != .cropAndResize
       && extents.scales?.allSatisfy { $0 == 1 } ?? true
     if isIdentity { return expansion.set(0, x) }
+    if roundsUpWhereSmaller, case .nearest = interpolation {
+      return expansion.set(0, try nearest(&expansion, x, extents))
+    }
     let resample = Resample(
       interpolation, coordinates: coordinates, shape: extents.shape, scales: extents.scales,
       regionOfInterest: region, extrapolation: extrapolation, excludesOutside: excludesOutside)
     expansion.set(0, try expansion.emit(.resample(resample), [x]))
+  }
+
+  /// The axes that shrink, then those that grow.
+  private func nearest(
+    _ expansion: inout Expansion, _ x: Operand, _ extents: Extents
+  ) throws(OperatorError) -> Operand {
+    var result = x
+    for shrinks in [true, false] {
+      var shape = result.shape
+      var scales = [Double](repeating: 1, count: x.rank)
+      for (axis, scale) in (extents.scales ?? []).enumerated() where (scale < 1) == shrinks {
+        shape[axis] = extents.shape[axis]
+        scales[axis] = scale
+      }
+      guard scales.contains(where: { $0 != 1 }) else { continue }
+      let resample = Resample(
+        .nearest(shrinks ? .ceiling : .floor), coordinates: coordinates, shape: shape,
+        scales: scales)
+      result = try expansion.emit(.resample(resample), [result])
+    }
+    return result
   }
 
   private struct Extents {
@@ -135,11 +162,11 @@ struct ResizeOperator: DataDependentOperator {
     }
     var result = Extents(shape: x.shape, scales: Array(repeating: 1, count: x.rank))
     for (axis, scale) in zip(axes, scales) {
-      guard let extent = x.shape[axis].scaled(by: scale) else {
+      guard let factor = ScaleFactor(scale) else {
         throw OperatorError("scale \(scale) is not a positive number of ordinary size")
       }
-      result.shape[axis] = extent
-      result.scales?[axis] = scale
+      result.shape[axis] = factor.scaling(x.shape[axis])
+      result.scales?[axis] = factor.value
     }
     return result
   }

@@ -36,15 +36,17 @@ struct ContractionWork: Sendable {
     default: return nil
     }
     guard step.outputs[0].isContiguous(along: channelAxis) else { return nil }
-    var pattern = EpiloguePattern(expression, request: request, own: 2, channelAxis: channelAxis)
-    hook = EpilogueHook()
-    if pattern == nil {
-      guard
-        let built = EpilogueHook(
-          expression, request: request, channelAxis: channelAxis, firstOperand: 3)
-      else { return nil }
+    let pattern: EpiloguePattern?
+    if let simple = EpiloguePattern(expression, request: request, own: 2, channelAxis: channelAxis) {
+      pattern = simple
+      hook = EpilogueHook()
+    } else if let general = EpilogueHook(
+      expression, request: request, channelAxis: channelAxis, firstOperand: 3)
+    {
       pattern = EpiloguePattern(.operand(0), request: request, own: 2, channelAxis: channelAxis)
-      hook = built
+      hook = general
+    } else {
+      return nil
     }
     guard let pattern else { return nil }
     var epilogue = pattern.epilogue

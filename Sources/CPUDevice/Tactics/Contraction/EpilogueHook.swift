@@ -14,8 +14,20 @@ struct EpilogueHook: Sendable {
   init() {}
 
   /// - Parameter firstOperand: where the further operands begin in the kernel's list.
-  init?(_ expression: ScalarExpression, request: TacticRequest, channelAxis: Int, firstOperand: Int)
-  {
-    return nil
+  init?(
+    _ expression: ScalarExpression, request: TacticRequest, channelAxis: Int, firstOperand: Int
+  ) {
+    let step = request.step
+    let own = step.problem.ownOperandCount ?? 0
+    // The kernel's list has every epilogue operand, in the step's order.
+    operands = Array(own..<max(own, step.inputs.count))
+    let rowAxes = step.outputs[0].shape.indices.filter { $0 != channelAxis }
+    guard
+      let block = BlockEpilogue(
+        expression, step: step, own: own, rowAxes: rowAxes, columnAxis: channelAxis,
+        kernels: request.kernels.elementwise, place: { firstOperand + $0 - own })
+    else { return nil }
+    hook = block.hook
+    retained = [block.retained]
   }
 }

@@ -1,0 +1,20 @@
+import KernelModel
+import ProgramModel
+
+/// The tactics of everything but contractions.
+enum ElementwiseTactics {
+  @Sendable
+  static func candidates(_ request: TacticRequest) -> [any CPUTactic] {
+    let tactic: (any CPUTactic)? =
+      switch request.step.problem {
+      case .pointwise: PointwiseTactic(request)
+      case .reduction: ReductionTactic(request) ?? ExtremumTactic(request)
+      case .window: PoolingTactic(request)
+      case .normalization: RowTactic(request) ?? GroupTactic(request)
+      case .copy: CopyTactic(request)
+      case .gather: GatherTactic(request)
+      case .convolution, .matmul, .attention, .recurrence, .scatter, .resample, .sort, .scan: nil
+      }
+    return tactic.map { [$0] } ?? []
+  }
+}

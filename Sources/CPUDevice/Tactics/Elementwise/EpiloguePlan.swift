@@ -1,0 +1,135 @@
+package import CPUKernelInterface
+package import KernelModel
+package import ProgramModel
+import TensorModel
+
+/// A kernel's epilogue, compiled, with the views of its operands.
+struct EpiloguePlan {
+  /// Nil where results are stored as they are.
+  var program: CompiledExpression?
+  /// The step's inputs that are the program's operands from 1 on, and their views in the output's shape.
+  var inputs: [Int] = []
+  var views: [View] = []
+
+  /// - Parameters:
+  ///   - transform: what is applied to the kernel's value first.
+  ///   - valueType: the type of that value.
+  /// - Returns: nil where the epilogue needs the reference interpreter.
+  init?(
+    _ step: Step, valueType: DataType = .float32,
+    transform: ScalarExpression = .operand(0)
+  ) {
+    guard let own = step.problem.ownOperandCount, let epilogue = step.problem.epilogue,
+      let output = step.outputs.first, let format = ElementFormat(output.dataType)
+    else { return nil }
+    let others = step.inputs.dropFirst(own)
+    var types = [valueType]
+    for view in others {
+      guard let view else { return nil }
+      types.append(view.dataType)
+    }
+    var replacements: [ScalarExpression] = types.indices.map { .operand($0) }
+    replacements[0] = transform
+    let expression = epilogue.substituting(replacements)
+    if expression == .operand(0), format == ElementFormat(valueType) { return }
+    guard
+      let compiled = CompiledExpression(expression, types: types, keepsFirst: true),
+      compiled.resultFormat == format
+    else { return nil }
+    program = compiled
+    for source in compiled.sources.dropFirst() {
+      guard case .operand(let k) = source, let view = step.inputs[own + k - 1] else { return nil }
+      inputs.append(own + k - 1)
+      views.append(view.expanded(to: output.shape))
+    }
+  }
+
+  /// - Parameter firstOperand: where the epilogue's operands begin in the kernel's list.
+  func parameters(
+    in arena: ParameterArena, firstOperand: Int, layout: inout ScratchLayout
+  ) -> ElementwiseEpilogue {
+    ElementwiseEpilogue(
+      program: program.map { arena.store($0) }, firstOperand: firstOperand,
+      scratchOffset: layout.reserve(program))
+  }
+
+  var operands: [KernelPhase.Operand] { inputs.map { .input($0) } }
+
+  func seconds(_ elements: Int, vectorWidth: Int) -> Double {
+    guard let program else { return 0 }
+    return Double(elements) * program.secondsPerElement(vectorWidth: vectorWidth)
+  }
+}
+
+/// An epilogue for a contraction: the hook to call on its blocks, and what keeps the context alive.
+package struct BlockEpilogue: Sendable {
+  package var hook: ContractionHook
+  /// The step's inputs that the hook reads, in the order of the places that were given for them.
+  package var inputs: [Int]
+  /// To be retained as long as the kernel.
+  package var retained: any Sendable
+
+  /// - Parameters:
+  ///   - expression: operand 0 is the float result, operand `k` is input `own + k - 1` of the step.
+  ///   - rowAxes: the axes of the output that rows of blocks are counted over, outermost first.
+  ///   - columnAxis: the axis of columns.
+  ///   - place: where the kernel's list of operands has an input of the step.
+  /// - Returns: nil where the vector machine cannot evaluate the expression in place: for want of an
+  ///   instruction, because the output is not `float32`, or because an operand lies where the output does.
+  package init?(
+    _ expression: ScalarExpression, step: Step, own: Int, rowAxes: [Int], columnAxis: Int,
+    kernels: ElementwiseKernels, place: (_ input: Int) -> Int
+  ) {
+    guard let output = step.outputs.first, output.dataType == .float32 else { return nil }
+    var types: [DataType] = [.float32]
+    for view in step.inputs.dropFirst(own) {
+      guard let view else { return nil }
+      types.append(view.dataType)
+    }
+    guard let compiled = CompiledExpression(expression, types: types, keepsFirst: true),
+      compiled.resultFormat == .float32
+    else { return nil }
+    var inputs: [Int] = []
+    var views: [View] = []
+    for source in compiled.sources.dropFirst() {
+      guard case .operand(let k) = source, let view = step.inputs[own + k - 1],
+        view.buffer != output.buffer
+      else { return nil }
+      inputs.append(own + k - 1)
+      views.append(view.expanded(to: output.shape))
+    }
+    // Rows must stay in their order: axes are merged, not sorted.
+    let rows = Self.merged(rowAxes.map { output.shape[$0] }, views.map { v in rowAxes.map { v.strides[$0] } })
+    let arena = ParameterArena()
+    let parameters = BlockEpilogueParameters(
+      program: arena.store(compiled), operands: arena.store(inputs.map(place)),
+      rank: rows.extents.count, extents: arena.store(rows.extents),
+      rowStrides: arena.store(rows.strides.flatMap { $0 }),
+      columnStrides: arena.store(views.map { $0.strides[columnAxis] }))
+    let block = ParameterBlock(parameters, retaining: [arena])
+    self.inputs = inputs
+    retained = block
+    hook = ContractionHook(
+      function: kernels.blockEpilogue, context: block.address, scratchBytes: compiled.scratchBytes)
+  }
+
+  private static func merged(
+    _ extents: [Int], _ strides: [[Int]]
+  ) -> (extents: [Int], strides: [[Int]]) {
+    var result: [Int] = []
+    var kept: [[Int]] = strides.map { _ in [] }
+    for axis in extents.indices where extents[axis] != 1 {
+      let last = result.count - 1
+      if last >= 0,
+        strides.indices.allSatisfy({ kept[$0][last] == strides[$0][axis] * extents[axis] })
+      {
+        result[last] *= extents[axis]
+        for operand in strides.indices { kept[operand][last] = strides[operand][axis] }
+      } else {
+        result.append(extents[axis])
+        for operand in strides.indices { kept[operand].append(strides[operand][axis]) }
+      }
+    }
+    return (result, kept)
+  }
+}
