@@ -99,6 +99,22 @@ func test(_ name: String, imports: [String]) -> Target {
 let tests: [Target] = [
   .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
   test("ArchitectureTests", imports: []),
+  test("TensorModelTests", imports: ["TensorModel"]),
+  test(
+    "ReferenceInterpreterTests", imports: ["TensorModel", "KernelModel", "ReferenceInterpreter"]),
+  test(
+    "LayerTensorFusionTests",
+    imports: [
+      "TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "GraphSimplification",
+      "LayerTensorFusion", "PrecisionCalibration",
+    ]),
+  test("DynamicTensorMemoryTests", imports: ["DynamicTensorMemory"]),
+  test("MultiStreamExecutionTests", imports: ["MultiStreamExecution"]),
+  test(
+    "ONNXConformanceTests",
+    imports: [
+      "TensorModel", "KernelModel", "GraphModel", "Operators", "ONNXFormat", "ONNXImport",
+    ]),
   test(
     "NeedletailTests",
     imports: layers.map(\.name).filter { $0 != "CProcessor" } + ["CAllocationCounter"]),

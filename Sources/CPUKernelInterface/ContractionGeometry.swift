@@ -114,7 +114,8 @@ package struct MatmulGeometry: Sendable {
     results.multiply(columns)
     for d in 0..<4 { results.multiply(batch[d].count) }
     _ = try results.get()
-    if weightsAreConstant, (0..<4).contains(where: { batch[$0].count > 1 && batch[$0].weights != 0 })
+    if weightsAreConstant,
+      (0..<4).contains(where: { batch[$0].count > 1 && batch[$0].weights != 0 })
     {
       throw .batchedConstant
     }

@@ -28,7 +28,8 @@ package struct ContractionBatchDimension: BitwiseCopyable, Hashable, Sendable {
   package var output: Int
   package var residual: Int
 
-  package init(count: Int = 1, input: Int = 0, weights: Int = 0, output: Int = 0, residual: Int = 0) {
+  package init(count: Int = 1, input: Int = 0, weights: Int = 0, output: Int = 0, residual: Int = 0)
+  {
     self.count = count
     self.input = input
     self.weights = weights

@@ -37,11 +37,12 @@ extension CopyInputParameters {
 extension ContractionParameters {
   /// Sets what remains once the shape of the problem is known: tile, blocking, epilogue and scratch.
   mutating func finish(
-    _ variant: ContractionVariant, _ wanted: ContractionBlocking?, _ epilogue: ContractionEpilogue
+    _ variant: ContractionVariant, _ wanted: ContractionBlocking?, _ epilogue: ContractionEpilogue,
+    concurrency: Int
   ) throws(ContractionPlanError) {
     tileRows = variant.rows
     tileColumns = variant.columns
-    blocking = bounded(wanted ?? preferredBlocking())
+    blocking = bounded(wanted ?? preferredBlocking(concurrency))
     activation = epilogue.activation.rawValue
     lower = epilogue.lower
     upper = epilogue.upper
@@ -74,22 +75,32 @@ extension ContractionParameters {
   ///
   /// A block of weights stays in the second-level cache, beside the next one that is being fetched, while the pixels
   /// of the task pass; their input stays there too.
-  private func preferredBlocking() -> ContractionBlocking {
+  private func preferredBlocking(_ concurrency: Int) -> ContractionBlocking {
     let taps = window.taps
     let depthBudget = max(1, 65_536 / tileColumns)
-    let depthBlocks = (taps * window.run + depthBudget - 1) / depthBudget
-    var tapsPerBlock = taps
-    var run = window.run
-    if depthBlocks > 1 {
-      tapsPerBlock = max(1, (taps + depthBlocks - 1) / depthBlocks)
-      let runBlocks = (tapsPerBlock * run + depthBudget - 1) / depthBudget
-      if tapsPerBlock == 1 { run = (run + runBlocks - 1) / runBlocks }
+    var blocking = ContractionBlocking(
+      pixels: 1, panels: panelsPerGroup, taps: taps, run: window.run, panelsFastest: true,
+      panelsOuter: true)
+    if taps * window.run > depthBudget && segmentLength > tileRows {
+      let depthBlocks = (taps * window.run + depthBudget - 1) / depthBudget
+      blocking.taps = max(1, (taps + depthBlocks - 1) / depthBlocks)
+      let runBlocks = (window.run + depthBudget - 1) / depthBudget
+      if blocking.taps == 1 { blocking.run = (window.run + runBlocks - 1) / runBlocks }
     }
-    let budget = max(tileRows, min(65_536 / taps, 131_072 / max(window.run, 1), 256))
-    let blocks = (segmentLength + budget - 1) / budget
+    let budget = max(tileRows, min(65_536 / taps, 131_072 / window.run, 256))
+    var blocks = (segmentLength + budget - 1) / budget
+    let tasks = blocks * segments * groups * batchCount
+    if concurrency > 1 && tasks < 4 * concurrency {
+      let weights = taps * window.run * panelsPerGroup * tileColumns
+      if weights > segments * segmentLength * window.run && panelsPerGroup >= concurrency {
+        blocking.panels = (panelsPerGroup + concurrency - 1) / concurrency
+        blocking.panelsFastest = false
+      } else if tasks % concurrency != 0 {
+        blocks = (blocks + concurrency - 1) / concurrency * concurrency
+      }
+    }
     let tiles = (segmentLength + blocks * tileRows - 1) / (blocks * tileRows)
-    return ContractionBlocking(
-      pixels: tiles * tileRows, panels: panelsPerGroup, taps: tapsPerBlock, run: run,
-      panelsFastest: true, panelsOuter: true)
+    blocking.pixels = tiles * tileRows
+    return blocking
   }
 }

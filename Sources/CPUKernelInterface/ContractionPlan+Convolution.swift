@@ -3,10 +3,12 @@ extension ContractionPlan {
   ///
   /// - `variant`: an index into the kernels' variants; nil takes the preferred one.
   /// - `blocking`: nil takes the preferred one; values out of range are brought into it.
+  /// - `concurrency`: the threads that will share the tasks, for the preferred blocking.
   package init(
     _ convolution: ConvolutionGeometry, kernels: ContractionKernels,
     operands: ContractionOperands, variant: Int? = nil, blocking: ContractionBlocking? = nil,
-    epilogue: ContractionEpilogue = ContractionEpilogue(), hasBias: Bool = false
+    epilogue: ContractionEpilogue = ContractionEpilogue(), hasBias: Bool = false,
+    concurrency: Int = 1
   ) throws(ContractionPlanError) {
     try convolution.check()
     var geometry = convolution
@@ -16,11 +18,12 @@ extension ContractionPlan {
     let copy = try Self.copy(&geometry, &operands, &workspaceBytes)
     if geometry.isDepthwise {
       self = try Self.depthwise(
-        geometry, kernels, operands, copy, workspaceBytes, epilogue, hasBias)
+        geometry, kernels, operands, copy, workspaceBytes, epilogue, hasBias, concurrency)
       return
     }
     let shape = try Self.variant(
-      variant, kernels: kernels, rows: geometry.images * geometry.outputHeight * geometry.outputWidth,
+      variant, kernels: kernels,
+      rows: geometry.images * geometry.outputHeight * geometry.outputWidth,
       columns: geometry.outputChannels)
     let constants = Self.packing(convolution, tileColumns: shape.columns)
     let panels = constants.panels
@@ -48,7 +51,7 @@ extension ContractionPlan {
     parameters.weightsRowStride = shape.columns
     parameters.weightsPanelStride = constants.depth * shape.columns
     parameters.weightsGroupStride = panels * parameters.weightsPanelStride
-    try parameters.finish(shape, blocking, epilogue)
+    try parameters.finish(shape, blocking, epilogue, concurrency: concurrency)
     self.init(
       kernels: kernels, core: .contraction(parameters), copy: copy, packing: nil,
       constants: constants, layout: layout, workspaceBytes: workspaceBytes, hasBias: hasBias,
@@ -138,7 +141,7 @@ extension ContractionPlan {
   private static func depthwise(
     _ geometry: ConvolutionGeometry, _ kernels: ContractionKernels,
     _ operands: ContractionOperands, _ copy: CopyInputParameters?, _ workspaceBytes: Int,
-    _ epilogue: ContractionEpilogue, _ hasBias: Bool
+    _ epilogue: ContractionEpilogue, _ hasBias: Bool, _ concurrency: Int
   ) throws(ContractionPlanError) -> ContractionPlan {
     let channels = geometry.groups
     let width = kernels.vectorWidth
@@ -164,7 +167,9 @@ extension ContractionPlan {
     let windowBytes = geometry.kernelHeight * geometry.inputWidth * width * 4
     parameters.vectorsPerPass = min(constants.panels, max(8, 32_768 / windowBytes))
     let rowWork = geometry.outputWidth * channels * geometry.kernelHeight * geometry.kernelWidth
-    parameters.rowsPerTask = max(1, min(geometry.outputHeight, 400_000 / max(rowWork, 1)))
+    let rowsEach = (geometry.images * geometry.outputHeight) / max(2 * concurrency, 1)
+    parameters.rowsPerTask = max(
+      1, min(geometry.outputHeight, rowsEach, 400_000 / max(rowWork, 1)))
     parameters.activation = epilogue.activation.rawValue
     parameters.lower = epilogue.lower
     parameters.upper = epilogue.upper

@@ -3,10 +3,12 @@ extension ContractionPlan {
   ///
   /// - `variant`: an index into the kernels' variants; nil takes the preferred one.
   /// - `blocking`: nil takes the preferred one; values out of range are brought into it.
+  /// - `concurrency`: the threads that will share the tasks, for the preferred blocking.
   package init(
     _ matmul: MatmulGeometry, kernels: ContractionKernels, operands: ContractionOperands,
     variant: Int? = nil, blocking: ContractionBlocking? = nil,
-    epilogue: ContractionEpilogue = ContractionEpilogue(), hasBias: Bool = false
+    epilogue: ContractionEpilogue = ContractionEpilogue(), hasBias: Bool = false,
+    concurrency: Int = 1
   ) throws(ContractionPlanError) {
     try matmul.check()
     var geometry = matmul
@@ -46,7 +48,7 @@ extension ContractionPlan {
     parameters.batchCount = geometry.batchCount
     parameters.columns = geometry.columns
     parameters.panelsPerGroup = packing.panels
-    try parameters.finish(shape, blocking, epilogue)
+    try parameters.finish(shape, blocking, epilogue, concurrency: concurrency)
     self.init(
       kernels: kernels, core: .contraction(parameters), copy: copy, packing: runTimePacking,
       constants: geometry.weightsAreConstant ? packing : nil, layout: layout,

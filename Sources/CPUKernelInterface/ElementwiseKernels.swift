@@ -18,11 +18,13 @@ package struct ElementwiseKernels: Sendable {
   package var copy: KernelFunction
   /// `GatherParameters`.
   package var gather: KernelFunction
+  /// `AttentionParameters`.
+  package var attention: KernelFunction
 
   package init(
     pointwise: KernelFunction, blockEpilogue: KernelEpilogue, reduction: KernelFunction,
     extremum: KernelFunction, pooling: KernelFunction, rows: KernelFunction,
-    groups: KernelFunction, copy: KernelFunction, gather: KernelFunction
+    groups: KernelFunction, copy: KernelFunction, gather: KernelFunction, attention: KernelFunction
   ) {
     self.pointwise = pointwise
     self.blockEpilogue = blockEpilogue
@@ -33,5 +35,6 @@ package struct ElementwiseKernels: Sendable {
     self.groups = groups
     self.copy = copy
     self.gather = gather
+    self.attention = attention
   }
 }

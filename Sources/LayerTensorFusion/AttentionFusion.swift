@@ -164,7 +164,8 @@ extension ScoresMatch {
     else { return nil }
     var found = self
     found.absorbFactors()
-    let kept = [found.query, found.key, value] + found.masks.flatMap(\.usedOperands)
+    let extra = node.inputs.dropFirst(2)
+    let kept = [found.query, found.key, value] + found.masks.flatMap(\.usedOperands) + extra
     let removed = graph.obsolete(without: [id], keeping: kept)
     // The scores must have no other reader.
     guard removed.contains(self.product), removed.contains(softmax) else { return nil }
@@ -183,7 +184,6 @@ extension ScoresMatch {
       guard let written = writer.mask(found.masks, scores: shape, &patch) else { return nil }
       mask = written
     }
-    let extra = node.inputs.dropFirst(2)
     var inputs: [ValueID?] = [q, k, v]
     if mask != nil || !extra.isEmpty { inputs.append(mask) }
     let problem = KernelProblem.attention(

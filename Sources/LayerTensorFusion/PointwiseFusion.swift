@@ -95,6 +95,7 @@ enum PointwiseFusion {
 
   static let prologue = Rule("pointwise + reduction => reduction") { graph, id, node, problem in
     guard case .reduction(var reduction) = problem, let value = node.inputs[0],
+      !node.inputs.dropFirst().contains(value),
       let (producer, source, inner) = graph.kernel(writing: value),
       case .pointwise(let pointwise) = inner, graph.isReadOnly(value, by: id),
       !pointwise.expression.usesIndex,

@@ -138,6 +138,7 @@ extension WeightFolding {
     _ graph: IndexedGraph, _ id: NodeID, _ node: Node, _ problem: KernelProblem
   ) -> GraphPatch? {
     guard let value = node.inputs[0], graph.isReadOnly(value, by: id),
+      !node.inputs.dropFirst().contains(value),
       let (producer, source, inner) = graph.kernel(writing: value),
       case .pointwise(let pointwise) = inner,
       let type = graph.type(value), type.dataType == .float32,

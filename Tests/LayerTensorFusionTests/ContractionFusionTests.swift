@@ -128,6 +128,15 @@ import Testing
     #expect(outcome.count("matmul of (x * scale + shift) => matmul") == 1)
   }
 
+  @Test func factorThatTheResidualReadsStays() throws {
+    var draft = GraphDraft()
+    let x = draft.input([1, 3, 5, 5])
+    let scaled = try draft.pointwise(.x0 * .x1, x, try draft.weights([3, 1, 1]))
+    let y = try draft.convolution(scaled, try draft.weights([3, 3, 1, 1]))
+    draft.output(try draft.pointwise(.x0 + .x1, y, scaled))
+    #expect(try draft.fused().families == ["pointwise", "convolution"])
+  }
+
   @Test func paddingBecomesPads() throws {
     var draft = GraphDraft()
     let x = draft.input([1, 2, 5, 6])

@@ -45,7 +45,7 @@ struct GraphGenerator {
     -> ValueID?
   {
     guard let shape = draft.graph[x].type?.shape.constants else { return nil }
-    switch next(12) {
+    switch next(16) {
     case 0, 1: return try draft.pointwise(unary(), x)
     case 2: return try binaryWithConstant(&draft, x, shape)
     case 3, 4:
@@ -73,8 +73,48 @@ struct GraphGenerator {
       return try draft.convolution(
         x, try draft.weights([choice([2, 4]), shape[1], size, size]), pads: size / 2)
     case 10: return try slice(&draft, x, shape)
-    default: return try draft.softmax(x, axis: next(shape.count))
+    case 11: return try draft.softmax(x, axis: next(shape.count))
+    case 12: return try pad(&draft, x, shape)
+    case 13: return try pool(&draft, x, shape)
+    case 14: return try layerNormalization(&draft, x, shape)
+    default:
+      let twin = values.filter { draft.graph[$0].type?.shape == Shape(shape) }
+      return try draft.add(.copy(.concatenate(axis: next(shape.count))), [x, choice(twin)])
     }
+  }
+
+  private mutating func pad(_ draft: inout GraphDraft, _ x: ValueID, _ shape: [Int]) throws
+    -> ValueID
+  {
+    var amounts: [[Dimension]] = []
+    for _ in 0..<2 { amounts.append(shape.indices.map { $0 < 2 ? 0 : Dimension(next(2)) }) }
+    return try draft.add(
+      .copy(.pad(.constant(choice([0, 0, 1, -.infinity])), before: amounts[0], after: amounts[1])),
+      [x])
+  }
+
+  private mutating func pool(_ draft: inout GraphDraft, _ x: ValueID, _ shape: [Int]) throws
+    -> ValueID?
+  {
+    guard shape.count == 4, shape[2] > 1, shape[3] > 1 else { return nil }
+    let pads: [Dimension] = [Dimension(next(2)), 0]
+    return try draft.add(
+      .window(
+        Window(
+          choice([.maximum, .average(countsPadding: true), .average(countsPadding: false)]),
+          kernel: [2, 2], strides: [1, 2], dilations: [1, 1], padsBefore: pads, padsAfter: pads)),
+      [x])
+  }
+
+  private mutating func layerNormalization(
+    _ draft: inout GraphDraft, _ x: ValueID, _ shape: [Int]
+  ) throws -> ValueID {
+    let axis = next(4) == 0 ? next(shape.count) : shape.count - 1
+    let mean = try draft.reduce(.mean, x, [axis])
+    let centred = try draft.pointwise(.x0 - .x1, x, mean)
+    let variance = try draft.reduce(.mean, try draft.pointwise(.x0 * .x0, centred), [axis])
+    let root = try draft.pointwise(.unary(.squareRoot, .x0 + .float(0.1)), variance)
+    return try draft.pointwise(.x0 / .x1, choice([centred, centred, x]), root)
   }
 
   private mutating func unary() -> ScalarExpression {

@@ -49,7 +49,8 @@ import Testing
     for id in ids {
       graph.addNode(
         Node(
-          name: "", operation: .pending(
+          name: "",
+          operation: .pending(
             OperatorRecord(domain: "onnx", name: "NonZero", version: 13, attributes: [:])),
           inputs: [x], outputs: [id], origins: []))
       graph.outputs.append(("n\(id.index)", id))

@@ -21,11 +21,16 @@ struct ContractionDriver {
   /// Two tiles, of results and of residuals, for panels that are not full.
   let edgeTile: UnsafeMutablePointer<Float>
 
+  let taps: Int
+
   // The task.
   var pointersKey = -1
   var firstPixel = 0
   var pixels = 0
+  /// The rows are spread evenly over the tiles: the first `longTiles` have one more than `shortRows`.
   var tiles = 0
+  var shortRows = 0
+  var longTiles = 0
   var firstColumn = 0
   var linearRow = 0
   var weights: UnsafePointer<Float>
@@ -47,6 +52,7 @@ struct ContractionDriver {
     output = operands[parameters.pointee.operands.output].assumingMemoryBound(to: Float.self)
     weights = UnsafePointer(output)
     let window = parameters.pointee.window
+    taps = window.height &* window.width
     for y in 0..<window.height {
       for x in 0..<window.width {
         tapOffsets[y &* window.width &+ x] =
@@ -90,6 +96,7 @@ struct ContractionDriver {
     firstPixel = block &* p.pointee.blocking.pixels
     pixels = min(p.pointee.blocking.pixels, p.pointee.segmentLength &- firstPixel)
     tiles = (pixels &+ p.pointee.tileRows &- 1) / p.pointee.tileRows
+    (shortRows, longTiles) = pixels.quotientAndRemainder(dividingBy: tiles)
     firstColumn = group &* p.pointee.columns
     let pixelOfImages = segment &* p.pointee.segmentLength &+ firstPixel
     linearRow = batch &* p.pointee.segments &* p.pointee.segmentLength &+ pixelOfImages
@@ -136,17 +143,12 @@ struct ContractionDriver {
       UnsafePointer(input) + (offsets.input &+ group &* p.pointee.inputGroupStride), pixelOfImages)
   }
 
-  /// The first row of a tile; the rows are spread evenly over the tiles.
   @inline(__always)
-  private func firstRow(_ tile: Int) -> Int {
-    let (even, more) = pixels.quotientAndRemainder(dividingBy: tiles)
-    return tile &* even &+ min(tile, more)
-  }
+  private func firstRow(_ tile: Int) -> Int { tile &* shortRows &+ min(tile, longTiles) }
 
   private func fillPointers(_ input: UnsafePointer<Float>, _ firstPixel: Int) {
     let p = parameters
     let window = p.pointee.window
-    let taps = window.taps
     var (line, x) = firstPixel.quotientAndRemainder(dividingBy: p.pointee.outputWidth)
     var (image, y) = line.quotientAndRemainder(dividingBy: p.pointee.outputHeight)
     line = 0
@@ -225,7 +227,7 @@ struct ContractionDriver {
   {
     let p = parameters
     var arguments = ContractionTileArguments(
-      pointers: UnsafePointer(pointers), taps: p.pointee.window.taps, firstElement: 0,
+      pointers: UnsafePointer(pointers), taps: taps, firstElement: 0,
       elements: p.pointee.window.run, weights: panelWeights,
       weightsRowStride: p.pointee.weightsRowStride, output: output,
       outputStride: p.pointee.output.pixel, rows: 0)
@@ -246,8 +248,8 @@ struct ContractionDriver {
     let blocking = p.pointee.blocking
     var block = arguments(panelWeights, column)
     var firstTap = 0
-    while firstTap < window.taps {
-      block.taps = min(blocking.taps, window.taps &- firstTap)
+    while firstTap < taps {
+      block.taps = min(blocking.taps, taps &- firstTap)
       var firstElement = 0
       while firstElement < window.run {
         block.firstElement = firstElement
@@ -257,14 +259,14 @@ struct ContractionDriver {
           + (firstTap &* window.run &+ firstElement) &* p.pointee.weightsRowStride
         block.accumulates = firstTap > 0 || firstElement > 0
         firstElement &+= block.elements
-        block.finishes = firstTap &+ block.taps == window.taps && firstElement == window.run
+        block.finishes = firstTap &+ block.taps == taps && firstElement == window.run
         let depth = block.taps &* block.elements
         for tile in firstTile..<endTile {
           let row = firstRow(tile)
           block.prefetch = prefetchStart(block.weights, depth, tile &- firstTile)
           block.rows = firstRow(tile &+ 1) &- row
           block.pointers =
-            UnsafePointer(pointers) + (row &* window.taps &+ firstTap &* block.rows)
+            UnsafePointer(pointers) + (row &* taps &+ firstTap &* block.rows)
           block.output = output + (row &* p.pointee.output.pixel &+ column)
           block.residual = residual.map { $0 + (row &* p.pointee.residual.pixel &+ column) }
           withUnsafePointer(to: block) { p.pointee.tile(UnsafeRawPointer($0)) }
@@ -293,7 +295,7 @@ struct ContractionDriver {
     let width = p.pointee.tileColumns
     var edge = arguments(panelWeights, column)
     edge.rows = firstRow(tile &+ 1) &- row
-    edge.pointers = UnsafePointer(pointers) + row &* p.pointee.window.taps
+    edge.pointers = UnsafePointer(pointers) + row &* taps
     edge.output = edgeTile
     edge.outputStride = width
     if let residual {

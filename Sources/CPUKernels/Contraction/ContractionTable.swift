@@ -9,4 +9,3 @@ package func contractionKernels() -> ContractionKernels {
     packWeights: { runPackWeights($0, $1, $2, $3, $4) },
     copyInput: { runCopyInput($0, $1, $2, $3, $4) })
 }
-

@@ -16,6 +16,9 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
     var tile = ContractionTile()
     if arguments.pointee.accumulates {
       tile.addRows(UnsafePointer(arguments.pointee.output), arguments.pointee.outputStride)
+    } else if let residual = arguments.pointee.residual {
+      // Before anything is stored: the residual may lie where the output does.
+      tile.addRows(residual, arguments.pointee.residualStride)
     }
     tile.addProducts(arguments)
     if arguments.pointee.finishes { tile.finish(arguments) }
@@ -84,9 +87,6 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
         let x = Lanes.load(bias + v &* Lanes.count)
         for row in 0..<rows { sums[row][v] = Lanes.add(sums[row][v], x) }
       }
-    }
-    if let residual = arguments.pointee.residual {
-      addRows(residual, arguments.pointee.residualStride)
     }
     let lower = arguments.pointee.lower
     let upper = arguments.pointee.upper

@@ -156,7 +156,8 @@ enum TransposeTile {
     let b = (source + from).loadUnaligned(as: Line.self)
     let c = (source + 2 * from).loadUnaligned(as: Line.self)
     let d = (source + 3 * from).loadUnaligned(as: Line.self)
-    let all = SIMD16(lowHalf: SIMD8(lowHalf: a, highHalf: b), highHalf: SIMD8(lowHalf: c, highHalf: d))
+    let all = SIMD16(
+      lowHalf: SIMD8(lowHalf: a, highHalf: b), highHalf: SIMD8(lowHalf: c, highHalf: d))
     let even = all.evenHalf, odd = all.oddHalf
     target.storeBytes(of: even.evenHalf, as: Line.self)
     (target + to).storeBytes(of: odd.evenHalf, as: Line.self)

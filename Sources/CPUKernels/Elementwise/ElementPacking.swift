@@ -111,7 +111,8 @@ enum SmallFloats {
       let sign = UInt32(bits & 0x8000) << 16
       // The exponent moved to its place is 112 too small; a product makes that good, also for subnormals.
       let magnitude = Float(bitPattern: UInt32(bits & 0x7FFF) << 13) * 0x1p112
-      let value = bits & 0x7C00 == 0x7C00 ? Float(bitPattern: magnitude.bitPattern | 0x7F80_0000) : magnitude
+      let value =
+        bits & 0x7C00 == 0x7C00 ? Float(bitPattern: magnitude.bitPattern | 0x7F80_0000) : magnitude
       return Float(bitPattern: value.bitPattern | sign)
     #else
       Float(Float16(bitPattern: bits))

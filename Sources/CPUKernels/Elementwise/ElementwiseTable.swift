@@ -5,5 +5,5 @@ package func elementwiseKernels() -> ElementwiseKernels {
   ElementwiseKernels(
     pointwise: pointwiseKernel, blockEpilogue: blockEpilogue, reduction: reductionKernel,
     extremum: extremumKernel, pooling: poolingKernel, rows: rowKernel, groups: groupKernel,
-    copy: copyKernel, gather: gatherKernel)
+    copy: copyKernel, gather: gatherKernel, attention: attentionKernel)
 }

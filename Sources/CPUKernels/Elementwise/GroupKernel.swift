@@ -83,8 +83,9 @@ private struct GroupStandardizer {
     for channel in 0..<channels {
       var factor = 1 / (factors[channel] + problem.epsilon).squareRoot()
       if problem.scale >= 0 {
-        factor *= operands[problem.scale].assumingMemoryBound(to: Float.self)[
-          firstChannel + channel]
+        factor *=
+          operands[problem.scale].assumingMemoryBound(to: Float.self)[
+            firstChannel + channel]
       }
       factors[channel] = factor
       biases[channel] =
@@ -149,19 +150,21 @@ private struct GroupStandardizer {
   private func measureRows(_ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int) {
     let stride = problem.loop.rowStrides[1]
     for row in 0..<rows {
-      means[row] = VectorLoop.fold(
-        x + row * stride, columns, 0, filler: 0, { $0 + $1 }, joining: { $0 + $1 }
-      )
-      .horizontalSum
+      means[row] =
+        VectorLoop.fold(
+          x + row * stride, columns, 0, filler: 0, { $0 + $1 }, joining: { $0 + $1 }
+        )
+        .horizontalSum
     }
     average(means, channels: rows, positions: columns)
     for row in 0..<rows {
       let mean = FloatVector(means[row])
-      factors[row] = VectorLoop.fold(
-        x + row * stride, columns, 0, filler: means[row],
-        { $0 + ($1 - mean) * ($1 - mean) }, joining: { $0 + $1 }
-      )
-      .horizontalSum
+      factors[row] =
+        VectorLoop.fold(
+          x + row * stride, columns, 0, filler: means[row],
+          { $0 + ($1 - mean) * ($1 - mean) }, joining: { $0 + $1 }
+        )
+        .horizontalSum
     }
     average(factors, channels: rows, positions: columns)
   }

@@ -34,7 +34,8 @@ let blockEpilogue: KernelEpilogue = {
   context, operands, output, rows, columns, rowStride, firstRow, firstColumn, scratch in
   runBlockEpilogue(
     context.assumingMemoryBound(to: BlockEpilogueParameters.self).pointee, operands,
-    BlockOperand(UnsafeMutableRawPointer(output), rowStride: rowStride, columnStride: 1), rows, columns,
+    BlockOperand(UnsafeMutableRawPointer(output), rowStride: rowStride, columnStride: 1), rows,
+    columns,
     firstRow, firstColumn, scratch)
 }
 

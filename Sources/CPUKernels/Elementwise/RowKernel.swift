@@ -168,7 +168,8 @@ private struct RowFunctions {
 
   private func localResponse(_ x: Row, _ y: Result, _ count: Int) {
     // Squares with zeros on both sides, behind the rows of x and of results.
-    let padded = (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
+    let padded =
+      (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
       + count.roundedUp(to: 16)
     for index in 0..<problem.before { padded[index] = 0 }
     for index in 0..<problem.after + vectorWidth { padded[problem.before + count + index] = 0 }

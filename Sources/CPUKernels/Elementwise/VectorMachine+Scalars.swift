@@ -93,7 +93,8 @@ extension VectorMachine {
     case .splat32:
       lane(i, count) { (_: Int32) -> Int32 in Int32(truncatingIfNeeded: i.integer) }
     case .splat64: lane(i, count) { (_: Int64) -> Int64 in i.integer }
-    case .floatToMask: each(i, count) { a in
+    case .floatToMask:
+      each(i, count) { a in
         FloatVector(bits: IntVector(repeating: -1).replacing(with: 0, where: a .== FloatVector(0)))
       }
     case .int32ToFloat: each(i, count) { a in FloatVector(converting: a.bits) }

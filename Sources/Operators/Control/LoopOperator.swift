@@ -79,7 +79,7 @@ struct LoopOperator: Operator {
       guard first != nil, Self.goesOn(body), let trips,
         let number = expansion.dimensions(trips)?.first
       else { return }
-      count = number.isExtent ? number : .maximum(0, number)
+      count = .larger(0, number)
     }
 
     /// Whether the body's condition is always true.
@@ -144,15 +144,5 @@ struct LoopOperator: Operator {
         inputs: rows, outputs: [result], origins: []))
     graph.outputs = [("stacked", result)]
     return graph
-  }
-}
-
-extension Dimension {
-  /// Whether the value is a sum of products of symbols with positive factors: never negative.
-  var isExtent: Bool {
-    terms.allSatisfy { term in
-      term.coefficient >= 0
-        && term.factors.allSatisfy { if case .symbol = $0 { true } else { false } }
-    }
   }
 }

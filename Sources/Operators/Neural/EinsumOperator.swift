@@ -20,6 +20,8 @@ struct EinsumOperator: Operator {
 
   private let equation: EinsteinSummation
 
+  private static let mostInputs = 64
+
   init(_ attributes: AttributeReader) throws(OperatorError) {
     guard attributes.has("equation") else {
       throw OperatorError("attribute 'equation' is missing")
@@ -29,7 +31,9 @@ struct EinsumOperator: Operator {
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let inputs = try expansion.allInputs()
-    guard !inputs.isEmpty else { throw OperatorError("there are no inputs") }
+    guard (1...Self.mostInputs).contains(inputs.count) else {
+      throw OperatorError("found \(inputs.count) inputs, expected 1 to \(Self.mostInputs)")
+    }
     try expansion.sameType(inputs)
     let labels = try equation.labels(ranks: inputs.map(\.rank))
     let wanted = try equation.resultLabels(labels)

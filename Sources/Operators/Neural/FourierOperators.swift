@@ -9,8 +9,10 @@ struct FourierMatrix {
   let frequencies: Int
   let isInverse: Bool
 
+  static let longest = 1 << 24
+
   init(length: Int, isOneSided: Bool, isInverse: Bool) throws(OperatorError) {
-    guard length > 0, length <= 1 << 24 else {
+    guard length > 0, length <= Self.longest else {
       throw OperatorError("a Fourier transform of length \(length)")
     }
     self.length = length
@@ -78,8 +80,9 @@ struct DFTOperator: DataDependentOperator {
     }
     let axis = try expansion.axis(place, rank: x.rank)
     guard axis != x.rank - 1 else { throw OperatorError("axis \(axis) is that of the parts") }
-    guard let extent = x.shape[axis].constant else {
-      throw OperatorError("the transformed axis has extent \(x.shape[axis]), expected a constant")
+    guard let extent = x.shape[axis].constant, (1...FourierMatrix.longest).contains(extent) else {
+      throw OperatorError(
+        "the transformed axis has extent \(x.shape[axis]), expected 1 to \(FourierMatrix.longest)")
     }
     if mirrors {
       return try expandMirrored(

@@ -51,9 +51,10 @@ struct LinearAttentionOperator: Operator {
       query.shape[0], Dimension(keyHeads), sequences[1].shape[3], sequences[2].shape[3],
     ]
     let past = expansion.optionalInput(3)
-    let state = try past.map { (past) throws(OperatorError) in
-      try expansion.cast(past, to: .float32)
-    } ?? expansion.emit(.pointwise(Pointwise(.constant(0, .float32), shape: shape)), [])
+    let state =
+      try past.map { (past) throws(OperatorError) in
+        try expansion.cast(past, to: .float32)
+      } ?? expansion.emit(.pointwise(Pointwise(.constant(0, .float32), shape: shape)), [])
     let body = try LinearAttentionStep(
       fades: fades, corrects: corrects, keyHeads: keyHeads,
       factor: scale == 0 ? 1 / Double(keySize).squareRoot() : scale

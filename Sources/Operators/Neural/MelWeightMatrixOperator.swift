@@ -70,7 +70,9 @@ struct MelWeightMatrixOperator: HostOperator {
     for index in 0..<(bands + 2) {
       let frequency = 700 * (pow(10, (Double(index) * step + lowest) / 2595) - 1)
       let bin = (Double(length + 1) * frequency / rate).rounded(.down)
-      guard let bin = Int(exactly: bin), bin >= edges.last ?? 0, bin <= length / 2 else {
+      // The last edge is not part of a band.
+      let last = index == bands + 1 ? length / 2 + 1 : length / 2
+      guard let bin = Int(exactly: bin), bin >= edges.last ?? 0, bin <= last else {
         throw OperatorError(
           "frequencies from \(low) to \(high) are not in a spectrum at rate \(rate)")
       }

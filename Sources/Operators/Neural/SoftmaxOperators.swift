@@ -80,9 +80,10 @@ struct ClassificationLossOperator: Operator {
       ScalarExpression.binary(.equal, .operand(0), .constant(Double($0), labels.dataType))
     }
     // An ignored label may lie outside of the classes.
-    let places = try isIgnored.map { (condition) throws(OperatorError) in
-      try expansion.pointwise(.select(condition, zero, .operand(0)), [labels])
-    } ?? labels
+    let places =
+      try isIgnored.map { (condition) throws(OperatorError) in
+        try expansion.pointwise(.select(condition, zero, .operand(0)), [labels])
+      } ?? labels
     let chosen = try expansion.reshape(
       try expansion.emit(
         .gather(.elements(axis: 1)), [scores, try expansion.unsqueeze(places, axes: [1])]),

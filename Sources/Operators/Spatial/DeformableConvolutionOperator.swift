@@ -123,9 +123,10 @@ struct DeformableConvolutionOperator: Operator {
       let weighted = try expansion.pointwise(
         .operand(0) * .operand(1),
         [values, try expansion.reshape(factors, Shape(grid.dimensions + [1]))])
-      sum = try sum.map { (sum) throws(OperatorError) in
-        try expansion.pointwise(.operand(0) + .operand(1), [sum, weighted])
-      } ?? weighted
+      sum =
+        try sum.map { (sum) throws(OperatorError) in
+          try expansion.pointwise(.operand(0) + .operand(1), [sum, weighted])
+        } ?? weighted
     }
     guard let sum else { throw OperatorError("no corners") }
     return sum

@@ -86,9 +86,10 @@ struct ResizeOperator: DataDependentOperator {
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let x = try expansion.input(0)
-    let axes = try axes?.map { (axis) throws(OperatorError) in
-      try expansion.axis(axis, rank: x.rank)
-    } ?? Array(0..<x.rank)
+    let axes =
+      try axes?.map { (axis) throws(OperatorError) in
+        try expansion.axis(axis, rank: x.rank)
+      } ?? Array(0..<x.rank)
     guard Set(axes).count == axes.count else { throw OperatorError("axes \(axes) repeat") }
     guard let extents = try extents(expansion, x, axes),
       let region = try region(expansion, axes, rank: x.rank)
@@ -142,7 +143,7 @@ struct ResizeOperator: DataDependentOperator {
   ) throws(OperatorError) -> Extents? {
     if let writtenScales { return try scaled(x, writtenScales, axes) }
     if let input = expansion.optionalInput(3), input.shape.elementCount.constant != 0 {
-      return try expansion.dimensions(input).map { (sizes) throws(OperatorError) in
+      return try expansion.dimensions(input).flatMap { (sizes) throws(OperatorError) in
         try sized(x, sizes, axes)
       }
     }
@@ -173,7 +174,7 @@ struct ResizeOperator: DataDependentOperator {
 
   private func sized(
     _ x: Operand, _ sizes: [Dimension], _ axes: [Int]
-  ) throws(OperatorError) -> Extents {
+  ) throws(OperatorError) -> Extents? {
     guard sizes.count == axes.count else {
       throw OperatorError("\(sizes.count) sizes for \(axes.count) axes")
     }
@@ -183,16 +184,14 @@ struct ResizeOperator: DataDependentOperator {
     return result
   }
 
-  /// The sizes with the proportions of x kept.
+  /// The sizes with the proportions of x kept; nil where extents are not known yet.
   private func fitted(
     _ x: Operand, _ sizes: [Dimension], _ axes: [Int]
-  ) throws(OperatorError) -> Extents {
+  ) throws(OperatorError) -> Extents? {
     var ratios: [Double] = []
     for (axis, size) in zip(axes, sizes) {
-      guard let extent = x.shape[axis].constant, let size = size.constant, extent > 0 else {
-        throw OperatorError(
-          "'keep_aspect_ratio_policy' needs constant extents, found \(x.shape[axis]) and \(size)")
-      }
+      guard let extent = x.shape[axis].constant, let size = size.constant else { return nil }
+      guard extent > 0 else { throw OperatorError("axis \(axis) of x is empty") }
       ratios.append(Double(size) / Double(extent))
     }
     let smallest = ratios.min() ?? 1, largest = ratios.max() ?? 1

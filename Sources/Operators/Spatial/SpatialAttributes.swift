@@ -84,17 +84,19 @@ struct SpatialAttributes {
       let stride = Dimension(strides[axis])
       let reach = (kernel[axis] - 1) * Dimension(dilations[axis]) + 1
       let windows = extents[axis].ceilingDivided(by: stride)
-      return Dimension.maximum(0, (windows - 1) * stride + reach - extents[axis])
+      return Dimension.larger(0, (windows - 1) * stride + reach - extents[axis])
     }
     return split(totals)
   }
 
-  /// The smaller half goes before for `SAME_UPPER`, else after.
+  /// The smaller half goes before for `SAME_UPPER`, else after; what is negative goes after.
   func split(_ totals: [Dimension]) -> Pads {
-    let smaller = totals.map { $0.floorDivided(by: 2) }
-    let larger = zip(totals, smaller).map { $0 - $1 }
-    return automaticPadding == .sameUpper
-      ? Pads(before: smaller, after: larger) : Pads(before: larger, after: smaller)
+    let before = totals.map { total in
+      let positive = Dimension.larger(0, total)
+      return automaticPadding == .sameUpper
+        ? positive.floorDivided(by: 2) : positive.ceilingDivided(by: 2)
+    }
+    return Pads(before: before, after: zip(totals, before).map { $0 - $1 })
   }
 }
 

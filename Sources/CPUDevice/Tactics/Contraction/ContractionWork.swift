@@ -74,8 +74,13 @@ struct ContractionWork: Sendable {
   ) -> ([KernelPhase.Operand], ContractionOperands) {
     var list: [KernelPhase.Operand] = [.output(0), .input(0)]
     var slots = ContractionOperands(output: 0, input: 1)
-    list.append(.input(1))
-    if request.constants[1] == nil { slots.weights = 2 }
+    if !packsWeights(request) {
+      slots.weights = 2
+      list.append(.input(1))
+    } else {
+      // Packed weights are not an operand; the place is kept.
+      list.append(.output(0))
+    }
     list += hook.operands.map { .input($0) }
     if let residual {
       slots.residual = list.count
@@ -84,6 +89,13 @@ struct ContractionWork: Sendable {
     slots.workspace = list.count
     list.append(.workspace(0))
     return (list, slots)
+  }
+
+  /// Whether the second factor is known now and the same for all of the batch.
+  private static func packsWeights(_ request: TacticRequest) -> Bool {
+    guard request.constants[1] != nil, let weights = request.step.inputs[1] else { return false }
+    if case .convolution = request.step.problem { return true }
+    return weights.shape.dropLast(2).allSatisfy { $0 == 1 }
   }
 
   var isDepthwise: Bool {
@@ -222,8 +234,7 @@ extension ContractionWork {
         count: batchShape[axis], input: inputs[axis], weights: weights[axis], output: outputs[axis],
         residual: residuals[axis])
     }
-    let isShared = (0..<4).allSatisfy { g.batch[$0].weights == 0 }
-    g.weightsAreConstant = request.constants[1] != nil && isShared
+    g.weightsAreConstant = packsWeights(request)
     return g
   }
 }

@@ -115,7 +115,8 @@ struct LoopShape {
     let tasks = TaskSplit.count(seconds: seconds, threads: threads, limit: unitCount)
     return ElementwiseLoop(
       operandCount: rowStrides.count, outerRank: outerExtents.count,
-      outerExtents: arena.store(outerExtents), outerStrides: arena.store(outerStrides.flatMap { $0 }),
+      outerExtents: arena.store(outerExtents),
+      outerStrides: arena.store(outerStrides.flatMap { $0 }),
       outerCount: outerCount, rows: rows, columns: columns, rowStrides: arena.store(rowStrides),
       columnStrides: arena.store(columnStrides), rowChunk: rowChunk, columnChunk: columnChunk,
       unitsPerTask: max((unitCount + tasks - 1) / tasks, 1))

@@ -13,7 +13,8 @@ enum ElementwiseTactics {
       case .normalization: RowTactic(request) ?? GroupTactic(request)
       case .copy: CopyTactic(request)
       case .gather: GatherTactic(request)
-      case .convolution, .matmul, .attention, .recurrence, .scatter, .resample, .sort, .scan: nil
+      case .attention: AttentionTactic(request)
+      case .convolution, .matmul, .recurrence, .scatter, .resample, .sort, .scan: nil
       }
     return tactic.map { [$0] } ?? []
   }

@@ -99,7 +99,8 @@ package struct BlockEpilogue: Sendable {
       views.append(view.expanded(to: output.shape))
     }
     // Rows must stay in their order: axes are merged, not sorted.
-    let rows = Self.merged(rowAxes.map { output.shape[$0] }, views.map { v in rowAxes.map { v.strides[$0] } })
+    let rows = Self.merged(
+      rowAxes.map { output.shape[$0] }, views.map { v in rowAxes.map { v.strides[$0] } })
     let arena = ParameterArena()
     let parameters = BlockEpilogueParameters(
       program: arena.store(compiled), operands: arena.store(inputs.map(place)),

@@ -55,7 +55,8 @@ struct RowTactic: CPUTactic {
     self.bias = bias
     let (shape, keptAxes) = (output.shape, output.shape.indices.filter { !axes.contains($0) })
     kept = AxisSet(
-      extents: keptAxes.map { shape[$0] }, strides: views.map { v in keptAxes.map { v.strides[$0] } })
+      extents: keptAxes.map { shape[$0] },
+      strides: views.map { v in keptAxes.map { v.strides[$0] } })
     let rowAxes = rowAxes
     row = AxisSet(
       extents: rowAxes.map { shape[$0] },
@@ -95,7 +96,8 @@ struct RowTactic: CPUTactic {
     let hasRow = row.rank == 1
     let last = axes.rank - 1
     var shape = LoopShape(
-      axes, columns: hasRow ? last : nil, rows: hasRow ? (last > 0 ? last - 1 : nil) : (last >= 0 ? last : nil))
+      axes, columns: hasRow ? last : nil,
+      rows: hasRow ? (last > 0 ? last - 1 : nil) : (last >= 0 ? last : nil))
     shape.rowChunk = min(max(4096 / max(shape.columns, 1), 1), max(shape.rows, 1))
     return shape
   }

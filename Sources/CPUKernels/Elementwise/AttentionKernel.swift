@@ -1,0 +1,283 @@
+import CPUKernelInterface
+
+/// `AttentionParameters`.
+let attentionKernel: KernelFunction = { parameters, operands, firstTask, endTask, scratch in
+  AttentionHeads(
+    parameters.assumingMemoryBound(to: AttentionParameters.self), operands, scratch
+  )
+  .run(firstTask, endTask)
+}
+
+private struct AttentionHeads {
+  private let problem: AttentionParameters
+  private let operands: UnsafePointer<UnsafeMutableRawPointer>
+  private let scratch: UnsafeMutableRawPointer
+  private let epilogue: EpilogueMachine?
+  /// `[panel][depth][column]`.
+  private let keys: UnsafeMutablePointer<Float>
+  /// `[panel][key][column]`.
+  private let values: UnsafeMutablePointer<Float>
+  private let queries: UnsafeMutablePointer<Float>
+  private let scores: UnsafeMutablePointer<Float>
+  private let results: UnsafeMutablePointer<Float>
+  private let pointers: UnsafeMutablePointer<UnsafePointer<Float>>
+
+  init(
+    _ parameters: UnsafePointer<AttentionParameters>,
+    _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ scratch: UnsafeMutableRawPointer
+  ) {
+    problem = parameters.pointee
+    self.operands = operands
+    self.scratch = scratch
+    epilogue = EpilogueMachine(
+      problem.epilogue, problem.loop, firstLoopOperand: 1, operands, scratch: scratch)
+    func floats(_ offset: Int) -> UnsafeMutablePointer<Float> {
+      (scratch + offset).assumingMemoryBound(to: Float.self)
+    }
+    keys = floats(problem.keyOffset)
+    values = floats(problem.valueOffset)
+    queries = floats(problem.queryOffset)
+    scores = floats(problem.scoreOffset)
+    results = floats(problem.resultOffset)
+    pointers = (scratch + problem.pointerOffset).assumingMemoryBound(
+      to: UnsafePointer<Float>.self)
+  }
+
+  private func place(
+    _ operand: Int, _ strides: AttentionStrides, batch: Int, head: Int
+  ) -> UnsafePointer<Float> {
+    UnsafePointer(operands[operand].assumingMemoryBound(to: Float.self))
+      + (batch * strides.batch + head * strides.head)
+  }
+
+  func run(_ firstTask: Int, _ endTask: Int) {
+    var units = LoopUnits(problem.loop, firstTask, endTask, scratch: scratch)
+    var packed = -1
+    while units.advance() {
+      let batch = units.coordinate(0), head = units.coordinate(1)
+      let group = head / problem.headsPerGroup
+      let heads = problem.loop.outerExtents[1]
+      // Consecutive units often share their keys.
+      let identity = batch * heads + group
+      if identity != packed {
+        packKeys(place(2, problem.key, batch: batch, head: group))
+        packValues(place(3, problem.value, batch: batch, head: group))
+        packed = identity
+      }
+      let query = place(1, problem.query, batch: batch, head: head)
+      var row = 0
+      while row < units.rows {
+        let rows = min(problem.block, units.rows - row)
+        let first = units.row + row
+        packQueries(query + first * problem.query.position, rows)
+        multiply(
+          problem.scoreTile, queries, problem.depth, problem.depth, keys, scores,
+          problem.scoreStride, rows)
+        for index in 0..<rows {
+          normalize(
+            scores + index * problem.scoreStride, query: first + index, batch: batch, head: head)
+        }
+        multiply(
+          problem.valueTile, scores, problem.scoreStride, problem.keyCount, values, results,
+          problem.resultStride, rows)
+        store(row, rows, units)
+        row += rows
+      }
+    }
+  }
+
+  private func store(_ row: Int, _ rows: Int, _ units: LoopUnits) {
+    let loop = problem.loop
+    if let epilogue {
+      epilogue.finish(
+        UnsafeMutableRawPointer(results), resultStride: problem.resultStride,
+        offsets: units.offsets, row: row, rows: rows, column: 0, columns: loop.columns)
+      return
+    }
+    for index in 0..<rows {
+      let offset = units.offsets[0] + (row + index) * loop.rowStrides[0]
+      ElementPacking.unpack(
+        UnsafeMutableRawPointer(results + index * problem.resultStride), .float32, rows: 1,
+        columns: loop.columns,
+        to: BlockOperand(
+          operands[0] + offset * 4, rowStride: 0, columnStride: loop.columnStrides[0]))
+    }
+  }
+
+  // MARK: - Packing
+
+  private func packQueries(_ source: UnsafePointer<Float>, _ rows: Int) {
+    let depth = problem.depth
+    let scale = FloatVector(problem.scale)
+    for row in 0..<rows {
+      let line = source + row * problem.query.position
+      let target = queries + row * depth
+      if problem.query.feature == 1 {
+        VectorLoop.map(line, target, depth) { $0 * scale }
+      } else {
+        for index in 0..<depth {
+          target[index] = line[index * problem.query.feature] * problem.scale
+        }
+      }
+    }
+  }
+
+  private func packKeys(_ source: UnsafePointer<Float>) {
+    let columns = problem.scoreTile.columns
+    let depth = problem.depth
+    var first = 0
+    while first < problem.keyCount {
+      let count = min(columns, problem.keyCount - first)
+      let panel = keys + first * depth
+      let lines = source + first * problem.key.position
+      var column = 0
+      if problem.key.feature == 1 {
+        while column + 4 <= count {
+          var index = 0
+          while index + 4 <= depth {
+            TransposeTile.move(
+              lines + column * problem.key.position + index, problem.key.position,
+              panel + index * columns + column, columns)
+            index += 4
+          }
+          packScalars(lines, panel, column..<column + 4, index..<depth)
+          column += 4
+        }
+      }
+      packScalars(lines, panel, column..<count, 0..<depth)
+      first += columns
+    }
+  }
+
+  private func packScalars(
+    _ lines: UnsafePointer<Float>, _ panel: UnsafeMutablePointer<Float>, _ columns: Range<Int>,
+    _ depth: Range<Int>
+  ) {
+    let stride = problem.scoreTile.columns
+    for index in depth {
+      for column in columns {
+        panel[index * stride + column] =
+          lines[column * problem.key.position + index * problem.key.feature]
+      }
+    }
+  }
+
+  private func packValues(_ source: UnsafePointer<Float>) {
+    let columns = problem.valueTile.columns
+    var first = 0
+    while first < problem.loop.columns {
+      let count = min(columns, problem.loop.columns - first)
+      let panel = values + first * problem.keyCount
+      for key in 0..<problem.keyCount {
+        ElementPacking.pack(
+          BlockOperand(
+            UnsafeMutableRawPointer(
+              mutating: source + key * problem.value.position + first * problem.value.feature),
+            rowStride: 0, columnStride: problem.value.feature), .float32, rows: 1, columns: count,
+          into: UnsafeMutableRawPointer(panel + key * columns))
+      }
+      first += columns
+    }
+  }
+
+  // MARK: - Arithmetic
+
+  /// `target = a * b`, with b in panels of the tile's columns.
+  private func multiply(
+    _ tile: AttentionTile, _ a: UnsafePointer<Float>, _ aStride: Int, _ inner: Int,
+    _ b: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ targetStride: Int,
+    _ rows: Int
+  ) {
+    for row in 0..<rows { pointers[row] = a + row * aStride }
+    var column = 0
+    while column < targetStride {
+      var row = 0
+      while row < rows {
+        let count = min(tile.rows, rows - row)
+        var arguments = ContractionTileArguments(
+          pointers: UnsafePointer(pointers + row), taps: 1, firstElement: 0, elements: inner,
+          weights: b + column * inner, weightsRowStride: tile.columns,
+          output: target + row * targetStride + column, outputStride: targetStride, rows: count)
+        tile.function(&arguments)
+        row += count
+      }
+      column += tile.columns
+    }
+  }
+
+  /// Turns a query's scores into weights that sum to 1, or all zeros where it sees no key.
+  private func normalize(
+    _ row: UnsafeMutablePointer<Float>, query: Int, batch: Int, head: Int
+  ) {
+    let count = problem.keyCount
+    let visible =
+      problem.isCausal ? min(max(query + 1 + problem.causalOffset, 0), count) : count
+    if problem.softCap != 0 {
+      let cap = FloatVector(problem.softCap)
+      VectorLoop.map(UnsafePointer(row), row, visible) {
+        VectorFunction.hyperbolicTangent($0 / cap) * cap
+      }
+    }
+    addMask(row, visible, query: query, batch: batch, head: head)
+    for index in visible..<count { row[index] = 0 }
+    let largest = VectorLoop.fold(
+      UnsafePointer(row), visible, -.infinity, filler: -.infinity, { $0.orGreater($1) },
+      joining: { $0.orGreater($1) }
+    )
+    .reduced { $0 > $1 ? $0 : $1 }
+    if largest == -.infinity, hasNoNumbers(row, visible) {
+      for index in 0..<visible { row[index] = 0 }
+      return
+    }
+    let shift = FloatVector(largest)
+    var sums = FloatVector(0)
+    var index = 0
+    while index + vectorWidth <= visible {
+      let value = VectorFunction.exponential(FloatVector.load(row + index) - shift)
+      value.store(row + index)
+      sums += value
+      index += vectorWidth
+    }
+    if index < visible {
+      let rest = visible - index
+      let value = VectorFunction.exponential(
+        FloatVector.loadPartial(row + index, rest, filler: -.infinity) - shift)
+      value.storePartial(row + index, rest)
+      sums += value
+    }
+    let factor = FloatVector(1 / sums.horizontalSum)
+    VectorLoop.map(UnsafePointer(row), row, visible) { $0 * factor }
+  }
+
+  /// Whether all are minus infinity, which a NaN beside them would not show.
+  private func hasNoNumbers(_ row: UnsafePointer<Float>, _ count: Int) -> Bool {
+    for index in 0..<count where row[index] != -.infinity { return false }
+    return true
+  }
+
+  private func addMask(
+    _ row: UnsafeMutablePointer<Float>, _ count: Int, query: Int, batch: Int, head: Int
+  ) {
+    let strides = problem.mask
+    let offset = batch * strides.batch + head * strides.head + query * strides.position
+    switch problem.maskKind {
+    case .none: return
+    case .bool:
+      let mask = operands[4].assumingMemoryBound(to: UInt8.self) + offset
+      for index in 0..<count where mask[index * strides.feature] == 0 { row[index] = -.infinity }
+    case .float:
+      let mask = operands[4].assumingMemoryBound(to: Float.self) + offset
+      let excluded = FloatVector(-Float.infinity)
+      if strides.feature == 1 {
+        VectorLoop.map(UnsafePointer(row), mask, mask, row, count) { score, term, _ in
+          (score + term).replacing(with: term, where: term .== excluded)
+        }
+      } else {
+        for index in 0..<count {
+          let term = mask[index * strides.feature]
+          row[index] = term == -.infinity ? term : row[index] + term
+        }
+      }
+    }
+  }
+}
