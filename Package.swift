@@ -21,14 +21,14 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 
 // Kernels are compiled once per instruction set from one folder and chosen at run time by CPUID.
 // They are unchecked in every configuration, so that a debug build runs them at full speed.
-let unchecked = ["-Ounchecked", "-wmo"]
+let unchecked = ["-Ounchecked", "-wmo", "-num-threads", "2"]
 #if arch(x86_64)
   let wideKernels = [
     layer(
-      "CPUKernelsAVX2", imports: ["CPUKernelInterface"],
+      "CPUKernelsAVX2", imports: ["CPUKernelInterface", "CPUIntrinsics"],
       flags: unchecked + ["-Xcc", "-march=haswell"], defines: ["NEEDLETAIL_AVX2"]),
     layer(
-      "CPUKernelsAVX512", imports: ["CPUKernelInterface"],
+      "CPUKernelsAVX512", imports: ["CPUKernelInterface", "CPUIntrinsics"],
       flags: unchecked + ["-Xcc", "-march=skylake-avx512", "-Xcc", "-mprefer-vector-width=512"],
       defines: ["NEEDLETAIL_AVX512"]),
   ]
@@ -60,8 +60,11 @@ let layers: [Target] =
       "ProgramLowering", imports: ["TensorModel", "KernelModel", "GraphModel", "ProgramModel"]),
     layer("DeviceInterface", imports: ["TensorModel", "KernelModel", "ProgramModel"]),
     .target(name: "CProcessor", path: "Sources/CProcessor"),
+    .target(name: "CPUIntrinsics", path: "Sources/CPUIntrinsics"),
     layer("CPUKernelInterface"),
-    layer("CPUKernels", imports: ["CPUKernelInterface"], flags: unchecked, libraries: ["m"]),
+    layer(
+      "CPUKernels", imports: ["CPUKernelInterface", "CPUIntrinsics"], flags: unchecked,
+      libraries: ["m"]),
   ] + wideKernels + [
     layer("DynamicTensorMemory", imports: ["TensorModel", "ProgramModel"]),
     layer(
@@ -99,6 +102,9 @@ func test(_ name: String, imports: [String]) -> Target {
 let tests: [Target] = [
   .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
   test("ArchitectureTests", imports: []),
+  test(
+    "OperatorsTests",
+    imports: ["TensorModel", "KernelModel", "GraphModel", "Operators", "ONNXFormat", "ONNXImport"]),
   test("TensorModelTests", imports: ["TensorModel"]),
   test(
     "ReferenceInterpreterTests", imports: ["TensorModel", "KernelModel", "ReferenceInterpreter"]),
@@ -117,7 +123,9 @@ let tests: [Target] = [
     ]),
   test(
     "NeedletailTests",
-    imports: layers.map(\.name).filter { $0 != "CProcessor" } + ["CAllocationCounter"]),
+    imports: layers.map(\.name).filter { !["CProcessor", "CPUIntrinsics"].contains($0) } + [
+      "CAllocationCounter"
+    ]),
 ]
 
 let package = Package(
@@ -144,7 +152,8 @@ let package = Package(
   ]
 )
 
-for target in package.targets where !["CProcessor", "CAllocationCounter"].contains(target.name) {
+for target in package.targets
+where !["CProcessor", "CPUIntrinsics", "CAllocationCounter"].contains(target.name) {
   target.swiftSettings =
     (target.swiftSettings ?? []) + [
       .swiftLanguageMode(.v6),

@@ -1,6 +1,4 @@
-#if canImport(CPUIntrinsics)
-  import CPUIntrinsics
-#endif
+import CPUIntrinsics
 #if arch(x86_64)
   import _Builtin_intrinsics.intel
 #endif
@@ -127,9 +125,7 @@ extension Lanes {
   /// Asks for a cache line that will be read.
   @inline(__always)
   static func prefetch(_ p: UnsafePointer<Float>) {
-    #if canImport(CPUIntrinsics)
-      prefetchForReading(p)
-    #endif
+    prefetchForReading(p)
   }
 
   #if NEEDLETAIL_AVX512

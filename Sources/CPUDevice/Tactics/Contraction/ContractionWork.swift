@@ -11,6 +11,7 @@ struct ContractionWork: Sendable {
   }
 
   let kernels: ContractionKernels
+  private let threads: Int
   private let geometry: Geometry
   private let epilogue: ContractionEpilogue
   private let bias: [Float]?
@@ -29,6 +30,7 @@ struct ContractionWork: Sendable {
       let expression = step.problem.epilogue
     else { return nil }
     kernels = request.kernels.contraction
+    threads = request.threads
     let channelAxis: Int
     switch step.problem {
     case .convolution: channelAxis = 1
@@ -37,7 +39,8 @@ struct ContractionWork: Sendable {
     }
     guard step.outputs[0].isContiguous(along: channelAxis) else { return nil }
     let pattern: EpiloguePattern?
-    if let simple = EpiloguePattern(expression, request: request, own: 2, channelAxis: channelAxis) {
+    if let simple = EpiloguePattern(expression, request: request, own: 2, channelAxis: channelAxis)
+    {
       pattern = simple
       hook = EpilogueHook()
     } else if let general = EpilogueHook(
@@ -123,11 +126,11 @@ struct ContractionWork: Sendable {
     case .convolution(let geometry):
       try ContractionPlan(
         geometry, kernels: kernels, operands: slots, variant: variant, blocking: blocking,
-        epilogue: epilogue, hasBias: bias != nil)
+        epilogue: epilogue, hasBias: bias != nil, concurrency: threads)
     case .matmul(let geometry):
       try ContractionPlan(
         geometry, kernels: kernels, operands: slots, variant: variant, blocking: blocking,
-        epilogue: epilogue, hasBias: bias != nil)
+        epilogue: epilogue, hasBias: bias != nil, concurrency: threads)
     }
   }
 

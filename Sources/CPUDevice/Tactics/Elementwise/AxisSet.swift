@@ -87,7 +87,7 @@ struct LoopShape {
   var elementCount: Int { outerCount * rows * columns }
 
   private static func divided(_ extent: Int, by chunk: Int) -> Int {
-    let chunk = max(chunk, 1)
+    let chunk = max(min(chunk, extent), 1)
     let count = max((extent + chunk - 1) / chunk, 1)
     return max((extent + count - 1) / count, 1)
   }
