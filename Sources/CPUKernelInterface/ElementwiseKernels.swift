@@ -20,11 +20,17 @@ package struct ElementwiseKernels: Sendable {
   package var gather: KernelFunction
   /// `AttentionParameters`.
   package var attention: KernelFunction
+  /// `ResamplingParameters`.
+  package var resampling: KernelFunction
+  /// `RecurrenceParameters`, the first and the second kernel.
+  package var projection: KernelFunction
+  package var recurrence: KernelFunction
 
   package init(
     pointwise: KernelFunction, blockEpilogue: KernelEpilogue, reduction: KernelFunction,
     extremum: KernelFunction, pooling: KernelFunction, rows: KernelFunction,
-    groups: KernelFunction, copy: KernelFunction, gather: KernelFunction, attention: KernelFunction
+    groups: KernelFunction, copy: KernelFunction, gather: KernelFunction, attention: KernelFunction,
+    resampling: KernelFunction, projection: KernelFunction, recurrence: KernelFunction
   ) {
     self.pointwise = pointwise
     self.blockEpilogue = blockEpilogue
@@ -36,5 +42,8 @@ package struct ElementwiseKernels: Sendable {
     self.copy = copy
     self.gather = gather
     self.attention = attention
+    self.resampling = resampling
+    self.projection = projection
+    self.recurrence = recurrence
   }
 }

@@ -10,8 +10,8 @@ extension GraphPatch {
     return value.index < known ? graph.type(value) : values[value.index - known].type
   }
 
-  /// Adds a kernel node and returns its outputs; nil where the problem does not accept the types of its
-  /// inputs, or one of them is unknown.
+  /// Adds a kernel node and returns its outputs; nil where the problem does not accept the types of
+  /// its inputs, or one of them is unknown.
   package mutating func kernel(
     _ problem: KernelProblem, _ inputs: [ValueID?], name: String, origins: [String],
     in graph: IndexedGraph
@@ -29,7 +29,8 @@ extension GraphPatch {
     return add(problem, inputs: inputs, outputTypes: outputs, name: name, origins: origins)
   }
 
-  /// Adds a kernel node that computes what `old` held, of the same type, and lets it stand for `old`.
+  /// Adds a kernel node that computes what `old` held, of the same type, and lets it stand for
+  /// `old`.
   package mutating func replace(
     _ old: ValueID, with problem: KernelProblem, _ inputs: [ValueID?], name: String,
     origins: [String], in graph: IndexedGraph

@@ -2,8 +2,8 @@ package import KernelModel
 import ReferenceInterpreter
 package import TensorModel
 
-/// Writes scalar expressions with fewer functions, in a form that equal expressions share: constants to
-/// the right, bounds as `minimum(maximum(x, low), high)`.
+/// Writes scalar expressions with fewer functions, in a form that equal expressions share:
+/// constants to the right, bounds as `minimum(maximum(x, low), high)`.
 ///
 /// Floating-point results change by no more than the association of constants does.
 package struct ExpressionSimplifier {

@@ -3,7 +3,8 @@ package import TensorModel
 
 /// Removes what need not be computed: constants, repetitions, identities, dead code.
 ///
-/// Nothing is fused; floating-point results change by no more than the association of constants does.
+/// Nothing is fused; floating-point results change by no more than the association of constants
+/// does.
 package enum GraphSimplifier {
   /// Every rule, in the order in which they are tried.
   package static let rules: [Rule] =

@@ -50,9 +50,8 @@ private struct ScoresMatch {
       term = graph.resolved(term)
       if let value = term.value {
         if let (source, next) = Self.beforeReshape(graph, value, current) {
-          // A mask belongs to one of the two forms.
-          guard next.rank >= current.rank || masks.isEmpty || shape.rank == 4 else { return nil }
           if next.rank == 4 {
+            // A mask belongs to one of the two forms.
             guard masks.isEmpty || shape == next else { return nil }
             shape = next
           }

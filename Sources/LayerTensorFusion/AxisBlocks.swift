@@ -1,7 +1,7 @@
 import TensorModel
 
-/// Matching runs of axes of two shapes with the same elements in the same order: what a reshape merges
-/// and splits.
+/// Matching runs of axes of two shapes with the same elements in the same order: what a reshape
+/// merges and splits.
 struct AxisBlocks {
   private(set) var blocks: [(from: Range<Int>, to: Range<Int>)] = []
 
@@ -37,8 +37,8 @@ struct AxisBlocks {
     return b.dividedExactly(by: a) != nil
   }
 
-  /// The shape that, reshaped like `from` to `to`, broadcasts like `operand` does to `to`; nil where an
-  /// operand differs along a part of a block only.
+  /// The shape that, reshaped like `from` to `to`, broadcasts like `operand` does to `to`; nil
+  /// where an operand differs along a part of a block only.
   func shape(before operand: Shape, from: Shape, to: Shape) -> Shape? {
     let shift = to.rank - operand.rank
     guard shift >= 0 else { return nil }

@@ -7,8 +7,8 @@ struct ChannelAffine {
   var scale: ChannelVector
   var shift: ChannelVector
 
-  /// The affine function of operand 0 that an expression is, where `vectors` gives the constants that
-  /// its other operands hold; nil where it is not affine.
+  /// The affine function of operand 0 that an expression is, where `vectors` gives the constants
+  /// that its other operands hold; nil where it is not affine.
   init?(_ expression: ScalarExpression, vectors: [Int: ChannelVector]) {
     guard let found = Self.parsed(expression, vectors), let scale = found.scale else { return nil }
     self.scale = scale

@@ -2,7 +2,8 @@ import GraphModel
 import KernelModel
 import TensorModel
 
-/// A kernel and the pointwise node that alone reads its result become one: bias, activation, residual.
+/// A kernel and the pointwise node that alone reads its result become one: bias, activation,
+/// residual.
 enum EpilogueFusion {
   /// Contractions first: what they leave to do is cheapest there.
   static let rules: [Rule] = [

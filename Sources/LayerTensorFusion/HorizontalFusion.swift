@@ -128,7 +128,8 @@ enum HorizontalFusion {
   }
 }
 
-/// A contraction with constant weights, its epilogue in the form `template(result + bias, vectors)`.
+/// A contraction with constant weights, its epilogue in the form `template(result + bias,
+/// vectors)`.
 private struct Branch {
   let id: NodeID
   let node: Node

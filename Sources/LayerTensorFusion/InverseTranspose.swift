@@ -16,8 +16,8 @@ struct InverseTranspose {
 
   func applied(to shape: Shape) -> Shape { Shape(applied(to: shape.dimensions)) }
 
-  /// An operand that broadcasts to the transposed result, in the axes before it; nil where that would
-  /// take a transpose of much data.
+  /// An operand that broadcasts to the transposed result, in the axes before it; nil where that
+  /// would take a transpose of much data.
   func operand(
     _ value: ValueID, _ graph: IndexedGraph, _ node: Node, _ patch: inout GraphPatch
   ) -> ValueID? {

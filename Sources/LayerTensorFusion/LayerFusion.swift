@@ -5,26 +5,22 @@ import KernelModel
 ///
 /// The graph is expected to be simplified: numbers stand in expressions, not in operands.
 package enum LayerFusion {
-  /// Rules that are tried together, until none applies.
-  private struct Stage {
-    var rules: [Rule]
-  }
-
-  /// Patterns come first, while their operators are still apart; contractions take their epilogues before
-  /// their weights are scaled and before they are joined with their neighbours.
-  private static let stages: [Stage] = [
-    Stage(rules: NormalizationFusion.rules + AttentionFusion.rules),
-    Stage(rules: MovementFusion.rules + PaddingFusion.rules),
-    Stage(rules: EpilogueFusion.rules + PointwiseFusion.rules),
-    Stage(rules: WeightFolding.rules),
-    Stage(rules: HorizontalFusion.rules),
-    Stage(rules: [PointwiseFusion.duplicate] + PointwiseFusion.rules + ActivationFusion.rules),
+  /// Rules that are tried together, until none applies. Patterns come first, while their operators
+  /// are still apart; contractions take their epilogues before their weights are scaled and before
+  /// they are joined with their neighbours.
+  private static let stages: [[Rule]] = [
+    NormalizationFusion.rules + AttentionFusion.rules,
+    MovementFusion.rules + PaddingFusion.rules,
+    EpilogueFusion.rules + PointwiseFusion.rules,
+    WeightFolding.rules,
+    HorizontalFusion.rules,
+    [PointwiseFusion.duplicate] + PointwiseFusion.rules + ActivationFusion.rules,
   ]
 
   /// Every rule, in the order in which stages try them.
   package static let rules: [Rule] = {
     var names: Set<String> = []
-    return stages.flatMap(\.rules).filter { names.insert($0.name).inserted }
+    return stages.joined().filter { names.insert($0.name).inserted }
   }()
 
   /// The fused graph; bodies of control flow are fused like any graph.
@@ -32,9 +28,9 @@ package enum LayerFusion {
     _ graph: Graph, verifies: Bool = Rewriter.verifiesByDefault, report: inout RewriteReport
   ) throws(GraphError) -> Graph {
     var result = try fusingBodies(graph, verifies: verifies, report: &report)
-    for stage in stages {
+    for rules in stages {
       result = try Rewriter.rewrite(
-        result, with: stage.rules, verifies: verifies, report: &report)
+        result, with: rules, verifies: verifies, report: &report)
     }
     return result
   }

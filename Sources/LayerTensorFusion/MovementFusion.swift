@@ -2,8 +2,8 @@ import GraphModel
 import KernelModel
 import TensorModel
 
-/// Transposes and reshapes move towards the outputs, past arithmetic, until they meet their inverse or
-/// leave the arithmetic next to the kernel that it belongs to.
+/// Transposes and reshapes move towards the outputs, past arithmetic, until they meet their inverse
+/// or leave the arithmetic next to the kernel that it belongs to.
 enum MovementFusion {
   static let rules: [Rule] = [
     transposes, reshapes, transposedMatrix, pointwiseOfTranspose, pointwiseOfReshape,

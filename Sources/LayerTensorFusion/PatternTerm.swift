@@ -2,8 +2,8 @@ import GraphModel
 import KernelModel
 import TensorModel
 
-/// An expression whose operands are values of a graph. Patterns look through the pointwise nodes that
-/// compute those values, so that they match however the arithmetic is divided among nodes.
+/// An expression whose operands are values of a graph. Patterns look through the pointwise nodes
+/// that compute those values, so that they match however the arithmetic is divided among nodes.
 struct Term {
   let expression: ScalarExpression
   let operands: [ValueID?]

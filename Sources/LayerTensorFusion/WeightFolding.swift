@@ -93,8 +93,8 @@ extension WeightFolding {
     }
   }
 
-  /// The largest affine part of an epilogue through which all of it sees the result, unless it is no
-  /// more than a bias already.
+  /// The largest affine part of an epilogue through which all of it sees the result, unless it is
+  /// no more than a bias already.
   private static func affinePart(
     _ graph: IndexedGraph, _ epilogue: ValueExpression, _ axis: ChannelAxis
   ) -> (ScalarExpression, ChannelAffine)? {

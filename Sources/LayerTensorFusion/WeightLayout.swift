@@ -1,9 +1,9 @@
 import KernelModel
 import TensorModel
 
-/// Where the channels of a contraction lie in its weights: `[blocks][groups][rows][columns][taps]`, rows
-/// being the outputs of a group and columns its inputs, or the other way round. Channel `c` of group `g`
-/// is channel `g * count + c` of all.
+/// Where the channels of a contraction lie in its weights: `[blocks][groups][rows][columns][taps]`,
+/// rows being the outputs of a group and columns its inputs, or the other way round. Channel `c` of
+/// group `g` is channel `g * count + c` of all.
 ///
 /// Weights may take hundreds of megabytes: the loops run over contiguous single precision.
 struct WeightLayout {
@@ -113,8 +113,8 @@ struct WeightLayout {
     }
   }
 
-  /// For each output the sum of its weights times their inputs' numbers; nil for batched weights, whose
-  /// outputs have several.
+  /// For each output the sum of its weights times their inputs' numbers; nil for batched weights,
+  /// whose outputs have several.
   func summingInputs(_ weights: Tensor, _ numbers: ChannelVector) -> [Double]? {
     guard isValid, weights.dataType == .float32, blocks == 1 else { return nil }
     var sums = [Double](repeating: 0, count: groups * outputs)

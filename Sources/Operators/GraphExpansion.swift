@@ -146,22 +146,12 @@ package struct GraphExpansion {
   private mutating func expand(
     _ node: Node, _ record: OperatorRecord, depth: Int
   ) throws(ExpansionError) {
-    let type = try Self.operatorType(node, record)
     let nodeCount = result.nodes.count
     let valueCount = result.values.count
     let hollow = Graph(name: result.name)
-    var expansion = Expansion(
-      graph: exchange(&result, hollow), node: node, record: record,
-      evaluate: ReferenceInterpreter.evaluate)
-    do {
-      let instance = try type.init(AttributeReader(record))
-      try instance.expand(&expansion)
-    } catch {
-      throw Self.error(node, error.description)
-    }
     let results: [Operand?]
     let untyped: [Int: ValueID]
-    (result, results, untyped) = expansion.finish()
+    (result, results, untyped) = try Self.emit(exchange(&result, hollow), node, record)
     for (index, output) in node.outputs.enumerated() {
       guard let id = results[index]?.value ?? untyped[index] else {
         missing[output] = node
@@ -170,6 +160,24 @@ package struct GraphExpansion {
       replace(output, by: id, isNew: id.index >= valueCount)
     }
     try processAdded(from: nodeCount, by: node, depth: depth)
+  }
+
+  /// The graph with what computes a node added, and the values that are its outputs.
+  ///
+  /// A function of its own, so that nothing else holds the graph when it is written next.
+  private static func emit(
+    _ graph: consuming Graph, _ node: Node, _ record: OperatorRecord
+  ) throws(ExpansionError) -> (Graph, [Operand?], [Int: ValueID]) {
+    let type = try operatorType(node, record)
+    var expansion = Expansion(
+      graph: graph, node: node, record: record, evaluate: ReferenceInterpreter.evaluate)
+    do {
+      let instance = try type.init(AttributeReader(record))
+      try instance.expand(&expansion)
+    } catch {
+      throw Self.error(node, error.description)
+    }
+    return expansion.finish()
   }
 
   private static func operatorType(

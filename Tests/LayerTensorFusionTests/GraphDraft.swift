@@ -42,6 +42,15 @@ struct GraphDraft {
     return outputs
   }
 
+  mutating func add(_ control: Control, _ inputs: [ValueID?], type: TensorType) -> ValueID {
+    let output = graph.addValue(Value(name: "n\(graph.nodes.count)", type: type))
+    graph.addNode(
+      Node(
+        name: "n\(graph.nodes.count)", operation: .control(control), inputs: inputs,
+        outputs: [output], origins: []))
+    return output
+  }
+
   mutating func pointwise(_ expression: ScalarExpression, _ inputs: ValueID...) throws -> ValueID {
     try add(.pointwise(Pointwise(expression)), inputs)
   }
@@ -167,7 +176,7 @@ extension GraphDraft {
       #expect(other.dataType == tensor.dataType, sourceLocation: location)
       let a = try #require(tensor.numbers())
       let b = try #require(other.numbers())
-      let worst = zip(a, b).map { abs($0 - $1) / max(1, abs($0)) }
+      let worst = zip(a, b).map { $0 == $1 ? 0 : abs($0 - $1) / max(1, abs($0)) }
         .reduce(0) { $1.isNaN ? .infinity : max($0, $1) }
       #expect(worst <= tolerance, "output \(name) differs by \(worst)", sourceLocation: location)
     }

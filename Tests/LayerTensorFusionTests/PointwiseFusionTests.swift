@@ -126,4 +126,25 @@ import Testing
     let outcome = try draft.fused()
     #expect(outcome.families == ["window", "normalization"])
   }
+
+  @Test func bodiesOfControlFlowAreFused() throws {
+    var body = GraphDraft()
+    let inner = body.input([2, 3])
+    let product = try body.matmul(inner, try body.weights([3, 4]))
+    body.output(try body.pointwise(.relu, product))
+    var draft = GraphDraft()
+    let x = draft.input([2, 3])
+    let condition = try draft.constant([true], [])
+    draft.output(
+      draft.add(
+        .branch(then: body.graph, otherwise: body.graph), [condition, x],
+        type: TensorType(.float32, [2, 4])))
+    let outcome = try draft.fused()
+    guard case .control(let control)? = outcome.graph.liveNodes.first?.node.operation else {
+      Issue.record("the branch is gone")
+      return
+    }
+    #expect(control.bodies.map(\.nodeCount) == [1, 1])
+    #expect(outcome.count("matmul + pointwise => matmul") == 2)
+  }
 }

@@ -24,10 +24,10 @@ import Testing
   private static func refusal(_ bytes: Data, in folder: URL) throws -> EngineFileError? {
     let file = folder.appendingPathComponent("damaged.engine")
     try bytes.write(to: file)
-    do {
+    do throws(EngineFileError) {
       _ = try EngineFile.read(contentsOf: file.path)
       return nil
-    } catch let error as EngineFileError { return error }
+    } catch { return error }
   }
 
   @Test func theSameContentsGiveTheSameBytes() throws {

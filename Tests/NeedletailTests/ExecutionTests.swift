@@ -1,5 +1,6 @@
 import CAllocationCounter
 import Foundation
+import GraphModel
 import Needletail
 import TensorModel
 import Testing

@@ -1,4 +1,7 @@
+import DeviceInterface
+import KernelAutoTuning
 import Needletail
+import ProgramModel
 import TensorModel
 import Testing
 

@@ -57,6 +57,19 @@ private struct AttentionHeads {
       let batch = units.coordinate(0), head = units.coordinate(1)
       let group = head / problem.headsPerGroup
       let heads = problem.loop.outerExtents[1]
+      let query = place(1, problem.query, batch: batch, head: head)
+      if units.rows <= Self.fewQueries, problem.key.feature == 1, problem.value.feature == 1 {
+        let key = place(2, problem.key, batch: batch, head: group)
+        let value = place(3, problem.value, batch: batch, head: group)
+        for row in 0..<units.rows {
+          packQueries(query + (units.row + row) * problem.query.position, 1)
+          score(key)
+          normalize(scores, query: units.row + row, batch: batch, head: head)
+          combine(value)
+          store(row, 1, units)
+        }
+        continue
+      }
       // Consecutive units often share their keys.
       let identity = batch * heads + group
       if identity != packed {
@@ -64,7 +77,6 @@ private struct AttentionHeads {
         packValues(place(3, problem.value, batch: batch, head: group))
         packed = identity
       }
-      let query = place(1, problem.query, batch: batch, head: head)
       var row = 0
       while row < units.rows {
         let rows = min(problem.block, units.rows - row)
@@ -83,6 +95,69 @@ private struct AttentionHeads {
         store(row, rows, units)
         row += rows
       }
+    }
+  }
+
+  /// Queries for which packing keys and values does not pay.
+  private static var fewQueries: Int { 3 }
+
+  /// The scores of one query.
+  private func score(_ key: UnsafePointer<Float>) {
+    let depth = problem.depth
+    for index in 0..<problem.keyCount {
+      let line = key + index * problem.key.position
+      var a = FloatVector(0), b = a
+      var feature = 0
+      while feature + 2 * vectorWidth <= depth {
+        a = FloatVector.load(line + feature).multiplyAdd(.load(queries + feature), a)
+        b = FloatVector.load(line + feature + vectorWidth)
+          .multiplyAdd(.load(queries + feature + vectorWidth), b)
+        feature += 2 * vectorWidth
+      }
+      while feature + vectorWidth <= depth {
+        a = FloatVector.load(line + feature).multiplyAdd(.load(queries + feature), a)
+        feature += vectorWidth
+      }
+      var sum = (a + b).horizontalSum
+      while feature < depth {
+        sum += line[feature] * queries[feature]
+        feature += 1
+      }
+      scores[index] = sum
+    }
+  }
+
+  /// The values of one query, weighted by its scores.
+  private func combine(_ value: UnsafePointer<Float>) {
+    let columns = problem.loop.columns
+    let width = vectorWidth
+    var column = 0
+    while column + 4 * width <= columns {
+      var a = FloatVector(0), b = a, c = a, d = a
+      for index in 0..<problem.keyCount {
+        let line = value + index * problem.value.position + column
+        let weight = FloatVector(scores[index])
+        a = FloatVector.load(line).multiplyAdd(weight, a)
+        b = FloatVector.load(line + width).multiplyAdd(weight, b)
+        c = FloatVector.load(line + 2 * width).multiplyAdd(weight, c)
+        d = FloatVector.load(line + 3 * width).multiplyAdd(weight, d)
+      }
+      a.store(results + column)
+      b.store(results + column + width)
+      c.store(results + column + 2 * width)
+      d.store(results + column + 3 * width)
+      column += 4 * width
+    }
+    while column < columns {
+      let count = min(width, columns - column)
+      var a = FloatVector(0)
+      for index in 0..<problem.keyCount {
+        let line = value + index * problem.value.position + column
+        let vector: FloatVector = count == width ? .load(line) : .loadPartial(line, count)
+        a = vector.multiplyAdd(FloatVector(scores[index]), a)
+      }
+      if count == width { a.store(results + column) } else { a.storePartial(results + column, count) }
+      column += count
     }
   }
 

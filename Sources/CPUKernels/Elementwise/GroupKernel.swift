@@ -123,28 +123,70 @@ private struct GroupStandardizer {
     _ sums: UnsafeMutablePointer<Float>, _ body: (FloatVector, FloatVector) -> FloatVector
   ) {
     let stride = problem.loop.rowStrides[1]
+    let width = vectorWidth
     var column = 0
-    while column < columns {
-      let count = min(vectorWidth, columns - column)
-      let isWhole = count == vectorWidth
-      let mean: FloatVector =
-        isWhole ? .load(means + column) : .loadPartial(means + column, count)
-      var total = FloatVector(0)
+    while column + 4 * width <= columns {
+      let mean = means + column, sum = sums + column
+      let (a0, b0, c0, d0) = (
+        FloatVector.load(mean), FloatVector.load(mean + width), FloatVector.load(mean + 2 * width),
+        FloatVector.load(mean + 3 * width)
+      )
+      var totals = (FloatVector(0), FloatVector(0), FloatVector(0), FloatVector(0))
       var row = 0
       // Sums of some rows each, as rounding errors grow with the count of terms.
       while row < rows {
         let end = min(row + 64, rows)
-        var sum = FloatVector(0)
+        var a = FloatVector(0), b = a, c = a, d = a
         while row < end {
           let line = x + row * stride + column
-          sum += body(isWhole ? .load(line) : .loadPartial(line, count), mean)
+          a += body(.load(line), a0)
+          b += body(.load(line + width), b0)
+          c += body(.load(line + 2 * width), c0)
+          d += body(.load(line + 3 * width), d0)
+          row += 1
+        }
+        totals = (totals.0 + a, totals.1 + b, totals.2 + c, totals.3 + d)
+      }
+      totals.0.store(sum)
+      totals.1.store(sum + width)
+      totals.2.store(sum + 2 * width)
+      totals.3.store(sum + 3 * width)
+      column += 4 * width
+    }
+    while column < columns {
+      let count = min(width, columns - column)
+      sumVector(x + column, rows, count, means + column, sums + column, body)
+      column += count
+    }
+  }
+
+  /// Sums `body(x, mean)` over rows of one vector of columns, or a part of one.
+  @inline(__always)
+  private func sumVector(
+    _ x: UnsafePointer<Float>, _ rows: Int, _ count: Int, _ means: UnsafePointer<Float>,
+    _ sums: UnsafeMutablePointer<Float>, _ body: (FloatVector, FloatVector) -> FloatVector
+  ) {
+    let stride = problem.loop.rowStrides[1]
+    if count == vectorWidth {
+      let mean = FloatVector.load(means)
+      var total = FloatVector(0)
+      var row = 0
+      while row < rows {
+        let end = min(row + 64, rows)
+        var sum = FloatVector(0)
+        while row < end {
+          sum += body(.load(x + row * stride), mean)
           row += 1
         }
         total += sum
       }
-      if isWhole { total.store(sums + column) } else { total.storePartial(sums + column, count) }
-      column += count
+      total.store(sums)
+      return
     }
+    let mean = FloatVector.loadPartial(means, count)
+    var total = FloatVector(0)
+    for row in 0..<rows { total += body(.loadPartial(x + row * stride, count), mean) }
+    total.storePartial(sums, count)
   }
 
   private func measureRows(_ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int) {

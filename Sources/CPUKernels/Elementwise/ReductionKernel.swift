@@ -249,10 +249,39 @@ let extremumKernel: KernelFunction = { parameters, operands, firstTask, endTask,
         let source =
           x + units.offsets[1] + row * loop.rowStrides[1] + column * loop.columnStrides[1]
         target[units.offsets[0] + row * loop.rowStrides[0] + column * loop.columnStrides[0]] =
-          Int64(extremum(problem, source))
+          Int64(extremumOfRun(problem, source) ?? extremum(problem, source))
       }
     }
   }
+}
+
+/// The index of the extremum of neighbours; nil where they are not, or one is not a number.
+private func extremumOfRun(
+  _ problem: ExtremumParameters, _ source: UnsafePointer<Float>
+) -> Int? {
+  guard problem.stride == 1, problem.extent >= vectorWidth else { return nil }
+  let vector: FloatVector
+  if problem.seeksMaximum {
+    vector = VectorLoop.fold(
+      source, problem.extent, -.infinity, filler: -.infinity, { $0.maximum($1) },
+      joining: { $0.maximum($1) })
+  } else {
+    vector = VectorLoop.fold(
+      source, problem.extent, .infinity, filler: .infinity, { $0.minimum($1) },
+      joining: { $0.minimum($1) })
+  }
+  let best = vector.reduced {
+    problem.seeksMaximum ? maximum($0, $1) : minimum($0, $1)
+  }
+  if best != best { return nil }
+  if problem.takesLast {
+    var index = problem.extent - 1
+    while source[index] != best { index -= 1 }
+    return index
+  }
+  var index = 0
+  while source[index] != best { index += 1 }
+  return index
 }
 
 /// The index of the extremum; NaN is more extreme than any number.

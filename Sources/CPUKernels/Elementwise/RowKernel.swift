@@ -179,8 +179,17 @@ private struct RowFunctions {
     let offset = FloatVector(problem.offset)
     var index = 0
     while index < count {
-      var sum = FloatVector.load(padded + index)
-      for tap in 1..<max(size, 1) { sum += .load(padded + index + tap) }
+      var sum = FloatVector(0)
+      let first = index - problem.before
+      if first >= 0, index + vectorWidth + problem.after <= count {
+        // Squares just stored would be waited for.
+        for tap in 0..<size {
+          let value = FloatVector.load(x + first + tap)
+          sum = value.multiplyAdd(value, sum)
+        }
+      } else {
+        for tap in 0..<size { sum += .load(padded + index + tap) }
+      }
       let power = reciprocalPower(sum.multiplyAdd(factor, offset))
       let rest = count - index
       if rest >= vectorWidth {
@@ -195,11 +204,6 @@ private struct RowFunctions {
   /// `base` to the power of `-beta`.
   @inline(__always)
   private func reciprocalPower(_ base: FloatVector) -> FloatVector {
-    if problem.beta == 0.75 {
-      let root = base.squareRoot()
-      return FloatVector(1) / (root * root.squareRoot())
-    }
-    if problem.beta == 0.5 { return FloatVector(1) / base.squareRoot() }
     if problem.beta == 1 { return FloatVector(1) / base }
     return VectorFunction.exponential(
       VectorFunction.logarithm(base) * FloatVector(-problem.beta))

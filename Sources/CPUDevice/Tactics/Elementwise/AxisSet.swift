@@ -83,6 +83,29 @@ struct LoopShape {
     columnChunk = max(self.columns, 1)
   }
 
+  /// A loop over batch, three spatial axes and channels; rows are the last spatial axis, columns the channels.
+  ///
+  /// - Parameter views: of rank 3 to 5, the output first; the strides of an operand of another shape mean
+  ///   nothing.
+  init(channelsLast views: [View]) {
+    let rank = views[0].rank
+    func arranged(_ values: [Int], filler: Int) -> [Int] {
+      let added = [Int](repeating: filler, count: 5 - rank)
+      return [values[0]] + added + values.dropFirst(2) + [values[1]]
+    }
+    let extents = arranged(views[0].shape, filler: 1)
+    let strides = views.map { arranged($0.strides, filler: 0) }
+    outerExtents = Array(extents[0..<3])
+    outerStrides = strides.map { Array($0[0..<3]) }
+    rows = extents[3]
+    columns = extents[4]
+    rowStrides = strides.map { $0[3] }
+    columnStrides = strides.map { $0[4] }
+    columnStrides[0] = 1
+    rowChunk = max(rows, 1)
+    columnChunk = max(columns, 1)
+  }
+
   var outerCount: Int { outerExtents.reduce(1, *) }
   var elementCount: Int { outerCount * rows * columns }
 
@@ -137,7 +160,7 @@ enum TaskSplit {
 
 /// Rates of one thread for cost models.
 enum ElementwiseCost {
-  static let bytesPerSecond = 8e9
+  static let bytesPerSecond = 20e9
   static let startup = 0.3e-6
 
   static func traffic(_ step: Step) -> Double { step.trafficBytes / bytesPerSecond }

@@ -14,7 +14,9 @@ enum ElementwiseTactics {
       case .copy: CopyTactic(request)
       case .gather: GatherTactic(request)
       case .attention: AttentionTactic(request)
-      case .convolution, .matmul, .recurrence, .scatter, .resample, .sort, .scan: nil
+      case .resample: ResamplingTactic(request)
+      case .recurrence: RecurrenceTactic(request)
+      case .convolution, .matmul, .scatter, .sort, .scan: nil
       }
     return tactic.map { [$0] } ?? []
   }

@@ -43,7 +43,7 @@ struct GroupTactic: CPUTactic {
     }
   }
 
-  private func shape(_ step: Step, vectorWidth: Int) -> LoopShape {
+  private func shape(_ step: Step, vectorWidth: Int, threads: Int) -> LoopShape {
     let views = [step.outputs[0], step.inputs[0]].compactMap { $0 } + epilogue.views
     let position = positions.strides.map { $0.first ?? 0 }
     let channel = views.map { $0.strides[1] }
@@ -64,8 +64,10 @@ struct GroupTactic: CPUTactic {
       shape.rows = count
       shape.columns = channels
       shape.rowChunk = max(count, 1)
-      // Whole groups, and whole vectors where groups are narrow.
-      let wanted = max((2 * vectorWidth + size - 1) / size, 1)
+      // Whole groups: some cache lines of channels, unless threads would be idle.
+      let units = max(views[0].shape[0] * groups / max(threads, 1), 1)
+      let narrow = max((vectorWidth + size - 1) / size, 1)
+      let wanted = max(min((64 + size - 1) / size, units), narrow)
       shape.columnChunk = min(wanted, groups) * size
       // The kernel reads the vectors themselves.
       for operand in 0..<2 { shape.columnStrides[operand] = 1 }
@@ -93,7 +95,8 @@ struct GroupTactic: CPUTactic {
     let step = request.step
     if step.outputs[0].elementCount == 0 { return PreparedKernel(phases: []) }
     let arena = ParameterArena()
-    let shape = shape(step, vectorWidth: request.kernels.vectorWidth)
+    let shape = shape(
+      step, vectorWidth: request.kernels.vectorWidth, threads: request.threads)
     let loop = shape.loop(in: arena, seconds: seconds(request), threads: request.threads)
     var operands: [KernelPhase.Operand] = [.output(0), .input(0)] + epilogue.operands
     func place(_ index: Int) -> Int {

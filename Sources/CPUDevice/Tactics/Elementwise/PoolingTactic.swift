@@ -44,32 +44,6 @@ struct PoolingTactic: CPUTactic {
     self.epilogue = epilogue
   }
 
-  /// The loop over batch, three spatial axes and channels.
-  private func shape(_ step: Step, vectorWidth: Int) -> LoopShape {
-    let output = step.outputs[0]
-    let added = 5 - output.rank
-    func arranged(_ values: [Int], filler: Int) -> [Int] {
-      let ones = [Int](repeating: filler, count: added)
-      return [values[0]] + ones + values.dropFirst(2) + [values[1]]
-    }
-    let extents = arranged(output.shape, filler: 1)
-    let none = [0, 0, 0, 0, 0]
-    let strides =
-      [arranged(output.strides, filler: 0), none]
-      + epilogue.views.map { arranged($0.strides, filler: 0) }
-    var shape = LoopShape(
-      AxisSet(extents: [1], strides: strides.map { _ in [0] }), columns: nil, rows: nil)
-    shape.outerExtents = Array(extents[0..<3])
-    shape.outerStrides = strides.map { Array($0[0..<3]) }
-    shape.rows = extents[3]
-    shape.rowStrides = strides.map { $0[3] }
-    shape.columns = extents[4]
-    shape.columnStrides = strides.map { $0[4] }
-    shape.columnStrides[0] = 1
-    shape.chunk(elements: 8192)
-    return shape
-  }
-
   private func seconds(_ request: TacticRequest) -> Double {
     let elements = Double(request.step.outputs[0].elementCount)
     let width = request.kernels.vectorWidth
@@ -86,7 +60,8 @@ struct PoolingTactic: CPUTactic {
     guard let x = step.inputs[0] else { throw CPUTacticError("no input") }
     if step.outputs[0].elementCount == 0 { return PreparedKernel(phases: []) }
     let arena = ParameterArena()
-    let shape = shape(step, vectorWidth: request.kernels.vectorWidth)
+    var shape = LoopShape(channelsLast: [step.outputs[0], x] + epilogue.views)
+    shape.chunk(elements: 8192)
     let loop = shape.loop(in: arena, seconds: seconds(request), threads: request.threads)
     var layout = ScratchLayout()
     _ = layout.reserve(loop.scratchBytes)
