@@ -76,7 +76,7 @@ package struct Pipeline: Sendable {
     options.worksInPlace = optimizations.contains(.dynamicTensorMemory)
     options.aliasesConcatenations = optimizations.contains(.dynamicTensorMemory)
     let program: Program
-    do { program = try ProgramLowering.lower(graph, options: options) } catch {
+    do { program = try GraphLowering.lower(graph, options: options) } catch {
       throw NeedletailError(.build, error.description)
     }
     trace?.write("lower", program.description)

@@ -26,7 +26,7 @@ private struct WideElement: BitwiseCopyable {
   var high: UInt64
 }
 
-@inline(__always)
+@_transparent
 private func copy<Element: BitwiseCopyable>(
   _ type: Element.Type, _ loop: ElementwiseLoop, _ source: UnsafeMutableRawPointer,
   _ target: UnsafeMutableRawPointer, _ first: Int, _ end: Int, _ scratch: UnsafeMutableRawPointer
@@ -49,7 +49,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
   var targetRow: Int
   var targetColumn: Int
 
-  @inline(__always)
+  @_transparent
   func move(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Int,
     _ columns: Int
@@ -73,7 +73,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
     }
   }
 
-  @inline(__always)
+  @_transparent
   private func moveRuns(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Int,
     _ columns: Int
@@ -94,7 +94,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
   }
 
   /// Rows are neighbours in the source, columns in the target.
-  @inline(__always)
+  @_transparent
   private func transpose(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Int,
     _ columns: Int
@@ -127,7 +127,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
     moveScalars(source, target, row..<rows, 0..<columns)
   }
 
-  @inline(__always)
+  @_transparent
   private func moveScalars(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Range<Int>,
     _ columns: Range<Int>
@@ -145,7 +145,7 @@ enum TransposeTile {
   static var columns: Int { 4 }
 
   /// `target[r * targetStride + c] = source[c * sourceStride + r]`.
-  @inline(__always)
+  @_transparent
   static func move(
     _ source: UnsafeRawPointer, _ sourceStride: Int, _ target: UnsafeMutableRawPointer,
     _ targetStride: Int

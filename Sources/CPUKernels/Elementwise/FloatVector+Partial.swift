@@ -4,7 +4,7 @@
 
 extension FloatVector {
   /// The first `count` lanes from memory, `0 < count < vectorWidth`, the others `filler`.
-  @inline(__always)
+  @_transparent
   static func loadPartial(
     _ address: UnsafeRawPointer, _ count: Int, filler: Float = 0
   ) -> FloatVector {
@@ -20,7 +20,7 @@ extension FloatVector {
   }
 
   /// Stores the first `count` lanes.
-  @inline(__always)
+  @_transparent
   func storePartial(_ address: UnsafeMutableRawPointer, _ count: Int) {
     #if NEEDLETAIL_AVX512
       _mm512_mask_storeu_ps(address, __mmask16(truncatingIfNeeded: (1 << count) - 1), self)
@@ -35,7 +35,7 @@ extension FloatVector {
 enum VectorLoop {
   /// `body(accumulator, vector)` over all vectors in four independent chains; the last, partial vector is
   /// filled up with `filler`.
-  @inline(__always)
+  @_transparent
   static func fold(
     _ source: UnsafePointer<Float>, _ count: Int, _ initial: Float, filler: Float,
     _ body: (FloatVector, FloatVector) -> FloatVector,
@@ -62,7 +62,7 @@ enum VectorLoop {
   }
 
   /// `target[i] = body(source[i])`.
-  @inline(__always)
+  @_transparent
   static func map(
     _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int,
     _ body: (FloatVector) -> FloatVector
@@ -79,7 +79,7 @@ enum VectorLoop {
   }
 
   /// `target[i] = body(source[i], a[i], b[i])`.
-  @inline(__always)
+  @_transparent
   static func map(
     _ source: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
     _ target: UnsafeMutablePointer<Float>, _ count: Int,

@@ -16,30 +16,30 @@
 typealias Mask = SIMDMask<IntVector>
 
 /// Floats of a vector register.
-@inline(__always) var vectorWidth: Int { FloatVector.scalarCount }
+@_transparent var vectorWidth: Int { FloatVector.scalarCount }
 
 extension FloatVector {
-  @inline(__always)
+  @_transparent
   static func load(_ address: UnsafeRawPointer) -> FloatVector {
     address.loadUnaligned(as: FloatVector.self)
   }
 
-  @inline(__always)
+  @_transparent
   func store(_ address: UnsafeMutableRawPointer) {
     address.storeBytes(of: self, as: FloatVector.self)
   }
 
-  @inline(__always)
+  @_transparent
   init(_ value: Float) { self.init(repeating: value) }
 
-  @inline(__always)
+  @_transparent
   var bits: IntVector { unsafeBitCast(self, to: IntVector.self) }
 
-  @inline(__always)
+  @_transparent
   init(bits: IntVector) { self = unsafeBitCast(bits, to: FloatVector.self) }
 
   /// `self * factor + addend`, rounded once where the processor can.
-  @inline(__always)
+  @_transparent
   func multiplyAdd(_ factor: FloatVector, _ addend: FloatVector) -> FloatVector {
     #if NEEDLETAIL_AVX512
       _mm512_fmadd_ps(self, factor, addend)
@@ -53,7 +53,7 @@ extension FloatVector {
   }
 
   /// The greater, or `self` where either is not a number.
-  @inline(__always)
+  @_transparent
   func orGreater(_ other: FloatVector) -> FloatVector {
     #if NEEDLETAIL_AVX512
       _mm512_max_ps(other, self)
@@ -67,7 +67,7 @@ extension FloatVector {
   }
 
   /// The lesser, or `self` where either is not a number.
-  @inline(__always)
+  @_transparent
   func orLess(_ other: FloatVector) -> FloatVector {
     #if NEEDLETAIL_AVX512
       _mm512_min_ps(other, self)
@@ -81,30 +81,30 @@ extension FloatVector {
   }
 
   /// NaN where either is.
-  @inline(__always)
+  @_transparent
   func maximum(_ other: FloatVector) -> FloatVector {
     orGreater(other).replacing(with: other, where: other .!= other)
   }
 
   /// NaN where either is.
-  @inline(__always)
+  @_transparent
   func minimum(_ other: FloatVector) -> FloatVector {
     orLess(other).replacing(with: other, where: other .!= other)
   }
 
-  @inline(__always)
+  @_transparent
   var magnitude: FloatVector { FloatVector(bits: bits & IntVector(repeating: 0x7FFF_FFFF)) }
 
-  @inline(__always)
+  @_transparent
   var signBits: IntVector { bits & IntVector(repeating: Int32.min) }
 
   /// The magnitude with the sign of another vector.
-  @inline(__always)
+  @_transparent
   func withSign(of other: FloatVector) -> FloatVector {
     FloatVector(bits: (bits & IntVector(repeating: 0x7FFF_FFFF)) | other.signBits)
   }
 
-  @inline(__always)
+  @_transparent
   init(converting values: IntVector) {
     #if NEEDLETAIL_AVX512
       self = _mm512_cvtepi32_ps(unsafeBitCast(values, to: SIMD8<Int64>.self))
@@ -117,7 +117,7 @@ extension FloatVector {
     #endif
   }
 
-  @inline(__always)
+  @_transparent
   var horizontalSum: Float {
     #if NEEDLETAIL_AVX512
       let half = lowHalf + highHalf
@@ -132,7 +132,7 @@ extension FloatVector {
   }
 
   /// `combine` over the lanes, in no particular order.
-  @inline(__always)
+  @_transparent
   func reduced(_ combine: (Float, Float) -> Float) -> Float {
     var result = self[0]
     for lane in 1..<Self.scalarCount { result = combine(result, self[lane]) }
@@ -141,15 +141,15 @@ extension FloatVector {
 }
 
 /// The greater, or NaN where either is.
-@inline(__always)
+@_transparent
 func maximum(_ a: Float, _ b: Float) -> Float { a > b || a != a ? a : b }
 
 /// The lesser, or NaN where either is.
-@inline(__always)
+@_transparent
 func minimum(_ a: Float, _ b: Float) -> Float { a < b || a != a ? a : b }
 
 extension Int {
   /// The least multiple of `unit` that is not smaller.
-  @inline(__always)
+  @_transparent
   func roundedUp(to unit: Int) -> Int { (self + unit - 1) / unit * unit }
 }

@@ -117,7 +117,7 @@ private struct GroupStandardizer {
   }
 
   /// Sums `body(x, mean)` over rows.
-  @inline(__always)
+  @_transparent
   private func sumColumns(
     _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
     _ sums: UnsafeMutablePointer<Float>, _ body: (FloatVector, FloatVector) -> FloatVector
@@ -161,7 +161,7 @@ private struct GroupStandardizer {
   }
 
   /// Sums `body(x, mean)` over rows of one vector of columns, or a part of one.
-  @inline(__always)
+  @_transparent
   private func sumVector(
     _ x: UnsafePointer<Float>, _ rows: Int, _ count: Int, _ means: UnsafePointer<Float>,
     _ sums: UnsafeMutablePointer<Float>, _ body: (FloatVector, FloatVector) -> FloatVector

@@ -18,31 +18,31 @@ private protocol Combination {
 }
 
 private enum SumCombination: Combination {
-  @inline(__always) static var neutral: Float { 0 }
-  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
-  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { a + b }
+  @_transparent static var neutral: Float { 0 }
+  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
+  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { a + b }
 }
 
 private enum ProductCombination: Combination {
-  @inline(__always) static var neutral: Float { 1 }
-  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a * b }
-  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { a * b }
+  @_transparent static var neutral: Float { 1 }
+  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a * b }
+  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { a * b }
 }
 
 private enum MinimumCombination: Combination {
-  @inline(__always) static var neutral: Float { .infinity }
-  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
+  @_transparent static var neutral: Float { .infinity }
+  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
     a.minimum(b)
   }
-  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { minimum(a, b) }
+  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { minimum(a, b) }
 }
 
 private enum MaximumCombination: Combination {
-  @inline(__always) static var neutral: Float { -.infinity }
-  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
+  @_transparent static var neutral: Float { -.infinity }
+  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
     a.maximum(b)
   }
-  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { maximum(a, b) }
+  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { maximum(a, b) }
 }
 
 /// Where elements of x are while they are reduced: in x itself, or prepared in a block.
@@ -54,7 +54,7 @@ private struct Reducer<Rule: Combination> {
   private let block: UnsafeMutablePointer<Float>
   private let results: UnsafeMutablePointer<Float>
 
-  @inline(__always)
+  @_transparent
   init(
     _ parameters: UnsafePointer<ReductionParameters>,
     _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ scratch: UnsafeMutableRawPointer
@@ -68,7 +68,7 @@ private struct Reducer<Rule: Combination> {
     results = (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
   }
 
-  @inline(__always)
+  @_transparent
   func run(_ firstTask: Int, _ endTask: Int) {
     let loop = problem.loop
     let epilogue = EpilogueMachine(
@@ -103,7 +103,7 @@ private struct Reducer<Rule: Combination> {
   }
 
   /// Calls `body` with the offset of every combination of reduced coordinates but the last axis's.
-  @inline(__always)
+  @_transparent
   private func forEachReduced(_ body: (_ offset: Int) -> Void) {
     for index in 0..<problem.reducedCount {
       var rest = index
@@ -122,7 +122,7 @@ private struct Reducer<Rule: Combination> {
 
   // MARK: - Whole vectors
 
-  @inline(__always)
+  @_transparent
   private func reduceAcross(
     _ x: UnsafeMutableRawPointer, _ size: Int, _ columns: Int, _ target: UnsafeMutablePointer<Float>
   ) {
@@ -152,7 +152,7 @@ private struct Reducer<Rule: Combination> {
   }
 
   /// Combines rows of vectors into the target.
-  @inline(__always)
+  @_transparent
   private func combineRows(
     _ source: UnsafePointer<Float>, _ stride: Int, _ rows: Int, _ columns: Int,
     _ target: UnsafeMutablePointer<Float>
@@ -196,7 +196,7 @@ private struct Reducer<Rule: Combination> {
 
   // MARK: - Neighbours
 
-  @inline(__always)
+  @_transparent
   private func reduceAlong(_ x: UnsafeMutableRawPointer, _ size: Int) -> Float {
     var result = Rule.neutral
     forEachReduced { offset in
@@ -222,7 +222,7 @@ private struct Reducer<Rule: Combination> {
     return result
   }
 
-  @inline(__always)
+  @_transparent
   private func combineRun(_ source: UnsafePointer<Float>, _ count: Int) -> Float {
     if count < vectorWidth {
       var result = Rule.neutral

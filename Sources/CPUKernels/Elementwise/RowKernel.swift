@@ -147,7 +147,7 @@ private struct RowFunctions {
   }
 
   /// Stores values times scale plus bias.
-  @inline(__always)
+  @_transparent
   private func store(
     _ x: Row, _ y: Result, _ count: Int, _ body: (FloatVector) -> FloatVector
   ) {
@@ -202,7 +202,7 @@ private struct RowFunctions {
   }
 
   /// `base` to the power of `-beta`.
-  @inline(__always)
+  @_transparent
   private func reciprocalPower(_ base: FloatVector) -> FloatVector {
     if problem.beta == 1 { return FloatVector(1) / base }
     return VectorFunction.exponential(

@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// The command line: `needletail COMMAND`.
 @main
-struct NeedletailTool: ParsableCommand {
+struct CommandLineTool: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "needletail",
     abstract: "Makes fast inference engines out of trained networks, and runs them.",

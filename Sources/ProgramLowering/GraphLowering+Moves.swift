@@ -10,7 +10,7 @@ struct ConcatenationPart {
   var start: Int
 }
 
-extension ProgramLowering {
+extension GraphLowering {
   /// Handles a move that needs no kernel; false where a step is needed.
   mutating func lowerMove(_ copy: Copy, _ node: Node) throws(LoweringError) -> Bool {
     if case .concatenate(let axis) = copy {

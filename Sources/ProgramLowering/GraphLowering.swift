@@ -20,7 +20,7 @@ package struct LoweringOptions: Sendable, Hashable {
 
 /// Turns a graph of kernel problems with concrete shapes into a program: chooses layouts, turns moves that
 /// need no work into views, and lets producers write where consumers read.
-package struct ProgramLowering {
+package struct GraphLowering {
   let indexed: IndexedGraph
   let layouts: LayoutAssignment
   let options: LoweringOptions
@@ -36,7 +36,7 @@ package struct ProgramLowering {
   package static func lower(
     _ graph: Graph, options: LoweringOptions = LoweringOptions()
   ) throws(LoweringError) -> Program {
-    var lowering = try ProgramLowering(graph, options)
+    var lowering = try GraphLowering(graph, options)
     for (_, node) in graph.liveNodes { try lowering.lower(node) }
     try lowering.placeOutputs()
     if options.worksInPlace { InPlaceReuse.apply(to: &lowering.program) }
