@@ -1,7 +1,8 @@
-import struct Foundation.Data
 import GraphModel
 import KernelModel
 import TensorModel
+
+import struct Foundation.Data
 
 /// A graph as the manifest spells it. Constants are places in the manifest's table.
 struct GraphRecord: Codable {

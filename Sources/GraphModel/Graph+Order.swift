@@ -103,7 +103,8 @@ extension Graph {
       throw GraphError("node '\(node.name)' (\(problem.family)): \(error.description)")
     }
     guard node.outputs.count == types.count else {
-      throw GraphError("node '\(node.name)' writes \(node.outputs.count) values, \(types.count) expected")
+      throw GraphError(
+        "node '\(node.name)' writes \(node.outputs.count) values, \(types.count) expected")
     }
     for (output, type) in zip(node.outputs, types) {
       guard let declared = self[output].type else { continue }

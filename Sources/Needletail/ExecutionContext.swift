@@ -23,7 +23,8 @@ public final class ExecutionContext {
       guard shapes.isEmpty, !symbols.isEmpty else { throw error }
       throw NeedletailError(
         error.stage,
-        error.description + " (the extents \(symbols) were taken as 1: give the shapes of the inputs)")
+        error.description
+          + " (the extents \(symbols) were taken as 1: give the shapes of the inputs)")
     }
     do {
       var inputs: [Tensor] = []
@@ -79,8 +80,8 @@ public final class ExecutionContext {
     inputAddresses.withUnsafeBufferPointer { inputs in
       outputAddresses.withUnsafeBufferPointer { outputs in
         do throws(DeviceError) {
-            try context.run(inputs: inputs, outputs: outputs)
-          } catch { failure = error }
+          try context.run(inputs: inputs, outputs: outputs)
+        } catch { failure = error }
       }
     }
     if let failure { throw NeedletailError(.device, failure.description) }

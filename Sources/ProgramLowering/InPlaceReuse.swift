@@ -58,7 +58,9 @@ enum InPlaceReuse {
   /// The operands of a sum, under a clamp at most; none where the epilogue is anything else.
   private static func plainTerms(_ epilogue: ScalarExpression) -> Set<Int> {
     var sum = epilogue
-    while case .binary(let function, let x, .constant) = sum, [.maximum, .minimum].contains(function) {
+    while case .binary(let function, let x, .constant) = sum,
+      [.maximum, .minimum].contains(function)
+    {
       sum = x
     }
     var found: Set<Int> = []

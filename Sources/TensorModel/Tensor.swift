@@ -205,17 +205,53 @@ public protocol TensorElement: BitwiseCopyable, Sendable {
   static var dataType: DataType { get }
 }
 
-extension Float: TensorElement { public static var dataType: DataType { .float32 } }
-extension Double: TensorElement { public static var dataType: DataType { .float64 } }
-extension Int64: TensorElement { public static var dataType: DataType { .int64 } }
-extension Int32: TensorElement { public static var dataType: DataType { .int32 } }
-extension Int16: TensorElement { public static var dataType: DataType { .int16 } }
-extension Int8: TensorElement { public static var dataType: DataType { .int8 } }
-extension UInt64: TensorElement { public static var dataType: DataType { .uint64 } }
-extension UInt32: TensorElement { public static var dataType: DataType { .uint32 } }
-extension UInt16: TensorElement { public static var dataType: DataType { .uint16 } }
-extension UInt8: TensorElement { public static var dataType: DataType { .uint8 } }
-extension Bool: TensorElement { public static var dataType: DataType { .bool } }
+extension Float: TensorElement {
+  /// `float32`.
+  public static var dataType: DataType { .float32 }
+}
+extension Double: TensorElement {
+  /// `float64`.
+  public static var dataType: DataType { .float64 }
+}
+extension Int64: TensorElement {
+  /// `int64`.
+  public static var dataType: DataType { .int64 }
+}
+extension Int32: TensorElement {
+  /// `int32`.
+  public static var dataType: DataType { .int32 }
+}
+extension Int16: TensorElement {
+  /// `int16`.
+  public static var dataType: DataType { .int16 }
+}
+extension Int8: TensorElement {
+  /// `int8`.
+  public static var dataType: DataType { .int8 }
+}
+extension UInt64: TensorElement {
+  /// `uint64`.
+  public static var dataType: DataType { .uint64 }
+}
+extension UInt32: TensorElement {
+  /// `uint32`.
+  public static var dataType: DataType { .uint32 }
+}
+extension UInt16: TensorElement {
+  /// `uint16`.
+  public static var dataType: DataType { .uint16 }
+}
+extension UInt8: TensorElement {
+  /// `uint8`.
+  public static var dataType: DataType { .uint8 }
+}
+extension Bool: TensorElement {
+  /// `bool`.
+  public static var dataType: DataType { .bool }
+}
 #if !(os(macOS) && arch(x86_64))
-  extension Float16: TensorElement { public static var dataType: DataType { .float16 } }
+  extension Float16: TensorElement {
+    /// `float16`.
+    public static var dataType: DataType { .float16 }
+  }
 #endif

@@ -15,7 +15,8 @@ import Testing
     let base = root.appendingPathComponent(folder)
     guard let walker = FileManager.default.enumerator(atPath: base.path) else { return [] }
     var files: [String] = []
-    for case let path as String in walker where path.hasSuffix(".swift") && !path.contains("Generated") {
+    for case let path as String in walker
+    where path.hasSuffix(".swift") && !path.contains("Generated") {
       files.append("\(folder)/\(path)")
     }
     return files.sorted()
@@ -38,7 +39,9 @@ import Testing
     let rank = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($0.element, $0.offset) })
     for (index, layer) in layers.enumerated() where !layer.hasPrefix("CPUKernelsAVX") {
       for file in try Self.swiftFiles("Sources/\(layer)") {
-        for match in try Self.text(file).matches(of: /(?m)^\s*(?:@\w+ )?(?:\w+ )?import (?:\w+ )?(\w+)/) {
+        for match in try Self.text(file).matches(
+          of: /(?m)^\s*(?:@\w+ )?(?:\w+ )?import (?:\w+ )?(\w+)/)
+        {
           let imported = String(match.1)
           guard let other = rank[imported] else { continue }
           #expect(other < index, "\(file) imports \(imported), which is not above \(layer)")
@@ -49,8 +52,12 @@ import Testing
 
   @Test func addingAnOperatorTouchesTwoPlaces() throws {
     // The operator's own file, and one line in its family's list: nothing else names its type.
-    let families = try Self.swiftFiles("Sources/Operators").filter { $0.hasSuffix("Operators.swift") }
-    let sample = ["Softmax", "LayerNormalization", "MaxPool", "Pad", "Einsum", "Unsqueeze", "Range"]
+    let families = try Self.swiftFiles("Sources/Operators").filter {
+      $0.hasSuffix("Operators.swift")
+    }
+    let sample = [
+      "Softmax", "LayerNormalization", "MaxPool", "Pad", "Einsum", "Unsqueeze", "Range",
+    ]
     let files = try Self.swiftFiles("Sources")
     for name in sample {
       let type = try Regex("\\b\(name)(?:Operator)?\\.self\\b")
@@ -81,8 +88,10 @@ import Testing
   @Test func modulesAreNotNamedLikeTheirTypes() throws {
     for layer in try Self.layers() {
       for file in try Self.swiftFiles("Sources/\(layer)") {
-        let pattern = try Regex("(?m)^(?:package |public )?(?:final )?(?:struct|class|enum|actor|protocol) \(layer)\\b")
-        #expect(!(try Self.text(file).contains(pattern)), "\(file) declares a type named like its module")
+        let pattern = try Regex(
+          "(?m)^(?:package |public )?(?:final )?(?:struct|class|enum|actor|protocol) \(layer)\\b")
+        #expect(
+          !(try Self.text(file).contains(pattern)), "\(file) declares a type named like its module")
       }
     }
   }

@@ -18,7 +18,8 @@ import Testing
         name: "product", operation: .kernel(.matmul(MatrixProduct())), inputs: [x, w], outputs: [y],
         origins: ["product (MatMul)"]))
     graph.outputs = [("y", y)]
-    return EngineContents(name: "small", graph: graph, metadata: ["precision": "fp32"], sections: [])
+    return EngineContents(
+      name: "small", graph: graph, metadata: ["precision": "fp32"], sections: [])
   }
 
   private static func refusal(_ bytes: Data, in folder: URL) throws -> EngineFileError? {

@@ -30,7 +30,10 @@ import Testing
       let shape = type.shape.constants ?? []
       inputs[model.graph[id].name] =
         type.dataType == .float32
-        ? try Fixtures.random(shape) : try Tensor(integers: shape.isEmpty ? [1] : (0..<shape.reduce(1, *)).map { Int64($0 % 2) }, dataType: type.dataType, shape: shape)
+        ? try Fixtures.random(shape)
+        : try Tensor(
+          integers: shape.isEmpty ? [1] : (0..<shape.reduce(1, *)).map { Int64($0 % 2) },
+          dataType: type.dataType, shape: shape)
     }
     let comparison = try Comparison(model, builder: Fixtures.builder, inputs: inputs)
     #expect(comparison.firstBeyond(1e-4) == nil)
@@ -48,7 +51,9 @@ import Testing
       let elements = try all.elements(as: Float.self)[(image * 3072)..<((image + 1) * 3072)]
       let one = try engine.runNow([name: try Tensor(Array(elements), shape: [1, 3, 32, 32])])
       let row = try #require(try one[output]?.elements(as: Float.self))
-      for (a, b) in zip(row, whole[(image * row.count)...]) { #expect(abs(a - b) <= 1e-4 * max(1, abs(b))) }
+      for (a, b) in zip(row, whole[(image * row.count)...]) {
+        #expect(abs(a - b) <= 1e-4 * max(1, abs(b)))
+      }
     }
   }
 
@@ -79,7 +84,9 @@ import Testing
       let engine = try builder.buildNow(model)
       results.append(try #require(try engine.runNow([engine.inputs[0].name: input]).values.first))
     }
-    for other in results.dropFirst() { #expect(TensorDifference(results[0], other).relative < 1e-4) }
+    for other in results.dropFirst() {
+      #expect(TensorDifference(results[0], other).relative < 1e-4)
+    }
   }
 
   @Test func badInputsAreNamed() throws {

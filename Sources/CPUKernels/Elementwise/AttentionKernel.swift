@@ -156,7 +156,11 @@ private struct AttentionHeads {
         let vector: FloatVector = count == width ? .load(line) : .loadPartial(line, count)
         a = vector.multiplyAdd(FloatVector(scores[index]), a)
       }
-      if count == width { a.store(results + column) } else { a.storePartial(results + column, count) }
+      if count == width {
+        a.store(results + column)
+      } else {
+        a.storePartial(results + column, count)
+      }
       column += count
     }
   }
@@ -296,8 +300,7 @@ private struct AttentionHeads {
     addMask(row, visible, query: query, batch: batch, head: head)
     for index in visible..<count { row[index] = 0 }
     let largest = VectorLoop.fold(
-      UnsafePointer(row), visible, -.infinity, filler: -.infinity, { $0.orGreater($1) },
-      joining: { $0.orGreater($1) }
+      LargestFold.self, row, visible, initial: -.infinity, filler: -.infinity
     )
     .reduced { $0 > $1 ? $0 : $1 }
     if largest == -.infinity, hasNoNumbers(row, visible) {
@@ -342,17 +345,31 @@ private struct AttentionHeads {
       for index in 0..<count where mask[index * strides.feature] == 0 { row[index] = -.infinity }
     case .float:
       let mask = operands[4].assumingMemoryBound(to: Float.self) + offset
-      let excluded = FloatVector(-Float.infinity)
       if strides.feature == 1 {
-        VectorLoop.map(UnsafePointer(row), mask, mask, row, count) { score, term, _ in
-          (score + term).replacing(with: term, where: term .== excluded)
-        }
+        addTerms(mask, row, count)
       } else {
         for index in 0..<count {
           let term = mask[index * strides.feature]
           row[index] = term == -.infinity ? term : row[index] + term
         }
       }
+    }
+  }
+
+  private func addTerms(
+    _ mask: UnsafePointer<Float>, _ row: UnsafeMutablePointer<Float>, _ count: Int
+  ) {
+    let excluded = FloatVector(-Float.infinity)
+    var index = 0
+    while index + vectorWidth <= count {
+      let term = FloatVector.load(mask + index)
+      (FloatVector.load(row + index) + term).replacing(with: term, where: term .== excluded)
+        .store(row + index)
+      index += vectorWidth
+    }
+    while index < count {
+      row[index] = mask[index] == -.infinity ? mask[index] : row[index] + mask[index]
+      index += 1
     }
   }
 }

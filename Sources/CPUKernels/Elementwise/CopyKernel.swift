@@ -26,7 +26,7 @@ private struct WideElement: BitwiseCopyable {
   var high: UInt64
 }
 
-@_transparent
+@inline(__always)
 private func copy<Element: BitwiseCopyable>(
   _ type: Element.Type, _ loop: ElementwiseLoop, _ source: UnsafeMutableRawPointer,
   _ target: UnsafeMutableRawPointer, _ first: Int, _ end: Int, _ scratch: UnsafeMutableRawPointer
@@ -49,7 +49,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
   var targetRow: Int
   var targetColumn: Int
 
-  @_transparent
+  @inline(__always)
   func move(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Int,
     _ columns: Int
@@ -73,7 +73,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
     }
   }
 
-  @_transparent
+  @inline(__always)
   private func moveRuns(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Int,
     _ columns: Int
@@ -94,7 +94,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
   }
 
   /// Rows are neighbours in the source, columns in the target.
-  @_transparent
+  @inline(__always)
   private func transpose(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Int,
     _ columns: Int
@@ -127,7 +127,7 @@ private struct BlockMover<Element: BitwiseCopyable> {
     moveScalars(source, target, row..<rows, 0..<columns)
   }
 
-  @_transparent
+  @inline(__always)
   private func moveScalars(
     _ source: UnsafePointer<Element>, _ target: UnsafeMutablePointer<Element>, _ rows: Range<Int>,
     _ columns: Range<Int>
@@ -145,7 +145,7 @@ enum TransposeTile {
   static var columns: Int { 4 }
 
   /// `target[r * targetStride + c] = source[c * sourceStride + r]`.
-  @_transparent
+  @inline(__always)
   static func move(
     _ source: UnsafeRawPointer, _ sourceStride: Int, _ target: UnsafeMutableRawPointer,
     _ targetStride: Int

@@ -43,7 +43,7 @@ enum ElementPacking {
     }
   }
 
-  @_transparent
+  @inline(__always)
   private static func pack<Element: BitwiseCopyable, Lane: BitwiseCopyable>(
     _ source: BlockOperand, _ rows: Int, _ columns: Int, _ target: UnsafeMutableRawPointer,
     _ convert: (Element) -> Lane
@@ -84,7 +84,7 @@ enum ElementPacking {
     }
   }
 
-  @_transparent
+  @inline(__always)
   private static func unpack<Element: BitwiseCopyable, Lane: BitwiseCopyable>(
     _ source: UnsafeMutableRawPointer, _ rows: Int, _ columns: Int, _ target: BlockOperand,
     _ convert: (Lane) -> Element
@@ -105,7 +105,7 @@ enum ElementPacking {
 
 /// Numbers of 16 bits.
 enum SmallFloats {
-  @_transparent
+  @inline(__always)
   static func float16(_ bits: UInt16) -> Float {
     #if os(macOS) && arch(x86_64)
       let sign = UInt32(bits & 0x8000) << 16
@@ -119,7 +119,7 @@ enum SmallFloats {
     #endif
   }
 
-  @_transparent
+  @inline(__always)
   static func bits16(_ value: Float) -> UInt16 {
     #if os(macOS) && arch(x86_64)
       let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
@@ -136,10 +136,10 @@ enum SmallFloats {
     #endif
   }
 
-  @_transparent
+  @inline(__always)
   static func bfloat16(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
-  @_transparent
+  @inline(__always)
   static func brainBits(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     if value != value { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }

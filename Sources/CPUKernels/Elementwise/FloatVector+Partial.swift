@@ -4,7 +4,7 @@
 
 extension FloatVector {
   /// The first `count` lanes from memory, `0 < count < vectorWidth`, the others `filler`.
-  @_transparent
+  @inline(__always)
   static func loadPartial(
     _ address: UnsafeRawPointer, _ count: Int, filler: Float = 0
   ) -> FloatVector {
@@ -20,7 +20,7 @@ extension FloatVector {
   }
 
   /// Stores the first `count` lanes.
-  @_transparent
+  @inline(__always)
   func storePartial(_ address: UnsafeMutableRawPointer, _ count: Int) {
     #if NEEDLETAIL_AVX512
       _mm512_mask_storeu_ps(address, __mmask16(truncatingIfNeeded: (1 << count) - 1), self)
@@ -31,72 +31,104 @@ extension FloatVector {
   }
 }
 
-/// Loops over the floats of one array in vectors.
+/// What a loop over vectors combines; `parameter` is the same for all of them.
+protocol VectorFold {
+  static func combine(
+    _ sum: FloatVector, _ x: FloatVector, _ parameter: FloatVector
+  ) -> FloatVector
+  /// Joins the results of independent chains.
+  static func join(_ a: FloatVector, _ b: FloatVector) -> FloatVector
+}
+
+enum SumFold: VectorFold {
+  @inline(__always)
+  static func combine(
+    _ sum: FloatVector, _ x: FloatVector, _ parameter: FloatVector
+  ) -> FloatVector { sum + x }
+  @inline(__always)
+  static func join(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
+}
+
+/// The sum of squared distances from the parameter.
+enum SquaredDistanceFold: VectorFold {
+  @inline(__always)
+  static func combine(
+    _ sum: FloatVector, _ x: FloatVector, _ parameter: FloatVector
+  ) -> FloatVector {
+    let distance = x - parameter
+    return distance.multiplyAdd(distance, sum)
+  }
+  @inline(__always)
+  static func join(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
+}
+
+/// The largest number; NaN is passed over.
+enum LargestFold: VectorFold {
+  @inline(__always)
+  static func combine(
+    _ sum: FloatVector, _ x: FloatVector, _ parameter: FloatVector
+  ) -> FloatVector { sum.orGreater(x) }
+  @inline(__always)
+  static func join(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a.orGreater(b) }
+}
+
+/// The sum of exponentials of the distances from the parameter.
+enum ExponentialFold: VectorFold {
+  @inline(__always)
+  static func combine(
+    _ sum: FloatVector, _ x: FloatVector, _ parameter: FloatVector
+  ) -> FloatVector { sum + VectorFunction.exponential(x - parameter) }
+  @inline(__always)
+  static func join(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
+}
+
+/// Loops over the floats of arrays in vectors.
 enum VectorLoop {
-  /// `body(accumulator, vector)` over all vectors in four independent chains; the last, partial vector is
-  /// filled up with `filler`.
-  @_transparent
-  static func fold(
-    _ source: UnsafePointer<Float>, _ count: Int, _ initial: Float, filler: Float,
-    _ body: (FloatVector, FloatVector) -> FloatVector,
-    joining join: (FloatVector, FloatVector) -> FloatVector
+  /// All vectors combined in four independent chains; the last, partial vector is filled up with `filler`.
+  @inline(__always)
+  static func fold<Rule: VectorFold>(
+    _ rule: Rule.Type, _ source: UnsafePointer<Float>, _ count: Int, initial: Float, filler: Float,
+    parameter: FloatVector = FloatVector(0)
   ) -> FloatVector {
     var a = FloatVector(initial), b = a, c = a, d = a
     var index = 0
     let width = vectorWidth
     while index + 4 * width <= count {
-      a = body(a, .load(source + index))
-      b = body(b, .load(source + index + width))
-      c = body(c, .load(source + index + 2 * width))
-      d = body(d, .load(source + index + 3 * width))
+      a = Rule.combine(a, .load(source + index), parameter)
+      b = Rule.combine(b, .load(source + index + width), parameter)
+      c = Rule.combine(c, .load(source + index + 2 * width), parameter)
+      d = Rule.combine(d, .load(source + index + 3 * width), parameter)
       index += 4 * width
     }
     while index + width <= count {
-      a = body(a, .load(source + index))
+      a = Rule.combine(a, .load(source + index), parameter)
       index += width
     }
     if index < count {
-      b = body(b, .loadPartial(source + index, count - index, filler: filler))
+      b = Rule.combine(
+        b, .loadPartial(source + index, count - index, filler: filler), parameter)
     }
-    return join(join(a, b), join(c, d))
+    return Rule.join(Rule.join(a, b), Rule.join(c, d))
   }
 
   /// `target[i] = body(source[i])`.
-  @_transparent
+  @inline(__always)
   static func map(
     _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int,
     _ body: (FloatVector) -> FloatVector
   ) {
+    // One call of the body, so that it is inlined.
     var index = 0
-    while index + vectorWidth <= count {
-      body(.load(source + index)).store(target + index)
+    while index < count {
+      let rest = count - index
+      let isWhole = rest >= vectorWidth
+      let result = body(isWhole ? .load(source + index) : .loadPartial(source + index, rest))
+      if isWhole {
+        result.store(target + index)
+      } else {
+        result.storePartial(target + index, rest)
+      }
       index += vectorWidth
-    }
-    if index < count {
-      body(.loadPartial(source + index, count - index))
-        .storePartial(target + index, count - index)
-    }
-  }
-
-  /// `target[i] = body(source[i], a[i], b[i])`.
-  @_transparent
-  static func map(
-    _ source: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    _ target: UnsafeMutablePointer<Float>, _ count: Int,
-    _ body: (FloatVector, FloatVector, FloatVector) -> FloatVector
-  ) {
-    var index = 0
-    while index + vectorWidth <= count {
-      body(.load(source + index), .load(a + index), .load(b + index)).store(target + index)
-      index += vectorWidth
-    }
-    let rest = count - index
-    if rest > 0 {
-      body(
-        .loadPartial(source + index, rest), .loadPartial(a + index, rest),
-        .loadPartial(b + index, rest)
-      )
-      .storePartial(target + index, rest)
     }
   }
 }

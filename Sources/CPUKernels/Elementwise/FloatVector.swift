@@ -16,30 +16,30 @@
 typealias Mask = SIMDMask<IntVector>
 
 /// Floats of a vector register.
-@_transparent var vectorWidth: Int { FloatVector.scalarCount }
+@inline(__always) var vectorWidth: Int { FloatVector.scalarCount }
 
 extension FloatVector {
-  @_transparent
+  @inline(__always)
   static func load(_ address: UnsafeRawPointer) -> FloatVector {
     address.loadUnaligned(as: FloatVector.self)
   }
 
-  @_transparent
+  @inline(__always)
   func store(_ address: UnsafeMutableRawPointer) {
     address.storeBytes(of: self, as: FloatVector.self)
   }
 
-  @_transparent
+  @inline(__always)
   init(_ value: Float) { self.init(repeating: value) }
 
-  @_transparent
+  @inline(__always)
   var bits: IntVector { unsafeBitCast(self, to: IntVector.self) }
 
-  @_transparent
+  @inline(__always)
   init(bits: IntVector) { self = unsafeBitCast(bits, to: FloatVector.self) }
 
   /// `self * factor + addend`, rounded once where the processor can.
-  @_transparent
+  @inline(__always)
   func multiplyAdd(_ factor: FloatVector, _ addend: FloatVector) -> FloatVector {
     #if NEEDLETAIL_AVX512
       _mm512_fmadd_ps(self, factor, addend)
@@ -53,7 +53,7 @@ extension FloatVector {
   }
 
   /// The greater, or `self` where either is not a number.
-  @_transparent
+  @inline(__always)
   func orGreater(_ other: FloatVector) -> FloatVector {
     #if NEEDLETAIL_AVX512
       _mm512_max_ps(other, self)
@@ -67,7 +67,7 @@ extension FloatVector {
   }
 
   /// The lesser, or `self` where either is not a number.
-  @_transparent
+  @inline(__always)
   func orLess(_ other: FloatVector) -> FloatVector {
     #if NEEDLETAIL_AVX512
       _mm512_min_ps(other, self)
@@ -81,30 +81,30 @@ extension FloatVector {
   }
 
   /// NaN where either is.
-  @_transparent
+  @inline(__always)
   func maximum(_ other: FloatVector) -> FloatVector {
     orGreater(other).replacing(with: other, where: other .!= other)
   }
 
   /// NaN where either is.
-  @_transparent
+  @inline(__always)
   func minimum(_ other: FloatVector) -> FloatVector {
     orLess(other).replacing(with: other, where: other .!= other)
   }
 
-  @_transparent
+  @inline(__always)
   var magnitude: FloatVector { FloatVector(bits: bits & IntVector(repeating: 0x7FFF_FFFF)) }
 
-  @_transparent
+  @inline(__always)
   var signBits: IntVector { bits & IntVector(repeating: Int32.min) }
 
   /// The magnitude with the sign of another vector.
-  @_transparent
+  @inline(__always)
   func withSign(of other: FloatVector) -> FloatVector {
     FloatVector(bits: (bits & IntVector(repeating: 0x7FFF_FFFF)) | other.signBits)
   }
 
-  @_transparent
+  @inline(__always)
   init(converting values: IntVector) {
     #if NEEDLETAIL_AVX512
       self = _mm512_cvtepi32_ps(unsafeBitCast(values, to: SIMD8<Int64>.self))
@@ -117,7 +117,7 @@ extension FloatVector {
     #endif
   }
 
-  @_transparent
+  @inline(__always)
   var horizontalSum: Float {
     #if NEEDLETAIL_AVX512
       let half = lowHalf + highHalf
@@ -132,7 +132,7 @@ extension FloatVector {
   }
 
   /// `combine` over the lanes, in no particular order.
-  @_transparent
+  @inline(__always)
   func reduced(_ combine: (Float, Float) -> Float) -> Float {
     var result = self[0]
     for lane in 1..<Self.scalarCount { result = combine(result, self[lane]) }
@@ -141,15 +141,15 @@ extension FloatVector {
 }
 
 /// The greater, or NaN where either is.
-@_transparent
+@inline(__always)
 func maximum(_ a: Float, _ b: Float) -> Float { a > b || a != a ? a : b }
 
 /// The lesser, or NaN where either is.
-@_transparent
+@inline(__always)
 func minimum(_ a: Float, _ b: Float) -> Float { a < b || a != a ? a : b }
 
 extension Int {
   /// The least multiple of `unit` that is not smaller.
-  @_transparent
+  @inline(__always)
   func roundedUp(to unit: Int) -> Int { (self + unit - 1) / unit * unit }
 }

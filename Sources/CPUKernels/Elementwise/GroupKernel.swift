@@ -110,17 +110,16 @@ private struct GroupStandardizer {
   }
 
   private func measureColumns(_ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int) {
-    sumColumns(x, rows, columns, means) { x, _ in x }
+    sumColumns(SumFold.self, x, rows, columns, means)
     average(means, channels: columns, positions: rows)
-    sumColumns(x, rows, columns, factors) { x, mean in (x - mean) * (x - mean) }
+    sumColumns(SquaredDistanceFold.self, x, rows, columns, factors)
     average(factors, channels: columns, positions: rows)
   }
 
-  /// Sums `body(x, mean)` over rows.
-  @_transparent
-  private func sumColumns(
-    _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
-    _ sums: UnsafeMutablePointer<Float>, _ body: (FloatVector, FloatVector) -> FloatVector
+  /// Combines rows; the parameters of the rule are the channels' means.
+  private func sumColumns<Rule: VectorFold>(
+    _ rule: Rule.Type, _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
+    _ sums: UnsafeMutablePointer<Float>
   ) {
     let stride = problem.loop.rowStrides[1]
     let width = vectorWidth
@@ -139,10 +138,10 @@ private struct GroupStandardizer {
         var a = FloatVector(0), b = a, c = a, d = a
         while row < end {
           let line = x + row * stride + column
-          a += body(.load(line), a0)
-          b += body(.load(line + width), b0)
-          c += body(.load(line + 2 * width), c0)
-          d += body(.load(line + 3 * width), d0)
+          a = Rule.combine(a, .load(line), a0)
+          b = Rule.combine(b, .load(line + width), b0)
+          c = Rule.combine(c, .load(line + 2 * width), c0)
+          d = Rule.combine(d, .load(line + 3 * width), d0)
           row += 1
         }
         totals = (totals.0 + a, totals.1 + b, totals.2 + c, totals.3 + d)
@@ -155,16 +154,15 @@ private struct GroupStandardizer {
     }
     while column < columns {
       let count = min(width, columns - column)
-      sumVector(x + column, rows, count, means + column, sums + column, body)
+      sumVector(rule, x + column, rows, count, means + column, sums + column)
       column += count
     }
   }
 
-  /// Sums `body(x, mean)` over rows of one vector of columns, or a part of one.
-  @_transparent
-  private func sumVector(
-    _ x: UnsafePointer<Float>, _ rows: Int, _ count: Int, _ means: UnsafePointer<Float>,
-    _ sums: UnsafeMutablePointer<Float>, _ body: (FloatVector, FloatVector) -> FloatVector
+  /// Combines rows of one vector of columns, or of a part of one.
+  private func sumVector<Rule: VectorFold>(
+    _ rule: Rule.Type, _ x: UnsafePointer<Float>, _ rows: Int, _ count: Int,
+    _ means: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>
   ) {
     let stride = problem.loop.rowStrides[1]
     if count == vectorWidth {
@@ -175,7 +173,7 @@ private struct GroupStandardizer {
         let end = min(row + 64, rows)
         var sum = FloatVector(0)
         while row < end {
-          sum += body(.load(x + row * stride), mean)
+          sum = Rule.combine(sum, .load(x + row * stride), mean)
           row += 1
         }
         total += sum
@@ -185,7 +183,9 @@ private struct GroupStandardizer {
     }
     let mean = FloatVector.loadPartial(means, count)
     var total = FloatVector(0)
-    for row in 0..<rows { total += body(.loadPartial(x + row * stride, count), mean) }
+    for row in 0..<rows {
+      total = Rule.combine(total, .loadPartial(x + row * stride, count), mean)
+    }
     total.storePartial(sums, count)
   }
 
@@ -193,18 +193,15 @@ private struct GroupStandardizer {
     let stride = problem.loop.rowStrides[1]
     for row in 0..<rows {
       means[row] =
-        VectorLoop.fold(
-          x + row * stride, columns, 0, filler: 0, { $0 + $1 }, joining: { $0 + $1 }
-        )
+        VectorLoop.fold(SumFold.self, x + row * stride, columns, initial: 0, filler: 0)
         .horizontalSum
     }
     average(means, channels: rows, positions: columns)
     for row in 0..<rows {
-      let mean = FloatVector(means[row])
       factors[row] =
         VectorLoop.fold(
-          x + row * stride, columns, 0, filler: means[row],
-          { $0 + ($1 - mean) * ($1 - mean) }, joining: { $0 + $1 }
+          SquaredDistanceFold.self, x + row * stride, columns, initial: 0, filler: means[row],
+          parameter: FloatVector(means[row])
         )
         .horizontalSum
     }

@@ -17,17 +17,17 @@ private protocol TapCombination {
 }
 
 private enum LargestTap: TapCombination {
-  @_transparent static var initial: Float { -.infinity }
-  @_transparent static func combine(_ a: FloatVector, _ x: FloatVector) -> FloatVector {
+  @inline(__always) static var initial: Float { -.infinity }
+  @inline(__always) static func combine(_ a: FloatVector, _ x: FloatVector) -> FloatVector {
     a.maximum(x)
   }
-  @_transparent static func combine(_ a: Float, _ x: Float) -> Float { maximum(a, x) }
+  @inline(__always) static func combine(_ a: Float, _ x: Float) -> Float { maximum(a, x) }
 }
 
 private enum SumOfTaps: TapCombination {
-  @_transparent static var initial: Float { 0 }
-  @_transparent static func combine(_ a: FloatVector, _ x: FloatVector) -> FloatVector { a + x }
-  @_transparent static func combine(_ a: Float, _ x: Float) -> Float { a + x }
+  @inline(__always) static var initial: Float { 0 }
+  @inline(__always) static func combine(_ a: FloatVector, _ x: FloatVector) -> FloatVector { a + x }
+  @inline(__always) static func combine(_ a: Float, _ x: Float) -> Float { a + x }
 }
 
 /// The elements of one axis that a window meets: `count` from `offset` on.
@@ -38,7 +38,7 @@ private struct TapRange {
   /// Taps inside x and its pads.
   var paddedCount: Int
 
-  @_transparent
+  @inline(__always)
   init(_ axis: PoolingAxis, window: Int) {
     let start = window * axis.stride - axis.padBefore
     let first = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0
@@ -57,7 +57,7 @@ private struct Pooler<Rule: TapCombination> {
   private let operands: UnsafePointer<UnsafeMutableRawPointer>
   private let scratch: UnsafeMutableRawPointer
 
-  @_transparent
+  @inline(__always)
   init(
     _ parameters: UnsafePointer<PoolingParameters>,
     _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ scratch: UnsafeMutableRawPointer
@@ -67,7 +67,7 @@ private struct Pooler<Rule: TapCombination> {
     self.scratch = scratch
   }
 
-  @_transparent
+  @inline(__always)
   func run(_ firstTask: Int, _ endTask: Int) {
     let loop = problem.loop
     let epilogue = EpilogueMachine(
@@ -95,7 +95,7 @@ private struct Pooler<Rule: TapCombination> {
     }
   }
 
-  @_transparent
+  @inline(__always)
   private func pool(
     _ source: UnsafePointer<Float>, _ depth: TapRange, _ height: TapRange, _ width: TapRange,
     _ columns: Int, _ target: UnsafeMutablePointer<Float>
@@ -141,7 +141,7 @@ private struct Pooler<Rule: TapCombination> {
     }
   }
 
-  @_transparent
+  @inline(__always)
   private func forEachTap(
     _ start: UnsafePointer<Float>, _ depth: TapRange, _ height: TapRange, _ width: TapRange,
     _ body: (UnsafePointer<Float>) -> Void

@@ -11,38 +11,47 @@ let reductionKernel: KernelFunction = { parameters, operands, firstTask, endTask
   }
 }
 
-private protocol Combination {
+private protocol Combination: VectorFold {
   static var neutral: Float { get }
   static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector
   static func combine(_ a: Float, _ b: Float) -> Float
 }
 
+extension Combination {
+  @inline(__always)
+  static func combine(
+    _ sum: FloatVector, _ x: FloatVector, _ parameter: FloatVector
+  ) -> FloatVector { combine(sum, x) }
+  @inline(__always)
+  static func join(_ a: FloatVector, _ b: FloatVector) -> FloatVector { combine(a, b) }
+}
+
 private enum SumCombination: Combination {
-  @_transparent static var neutral: Float { 0 }
-  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
-  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { a + b }
+  @inline(__always) static var neutral: Float { 0 }
+  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
+  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { a + b }
 }
 
 private enum ProductCombination: Combination {
-  @_transparent static var neutral: Float { 1 }
-  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a * b }
-  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { a * b }
+  @inline(__always) static var neutral: Float { 1 }
+  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a * b }
+  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { a * b }
 }
 
 private enum MinimumCombination: Combination {
-  @_transparent static var neutral: Float { .infinity }
-  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
+  @inline(__always) static var neutral: Float { .infinity }
+  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
     a.minimum(b)
   }
-  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { minimum(a, b) }
+  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { minimum(a, b) }
 }
 
 private enum MaximumCombination: Combination {
-  @_transparent static var neutral: Float { -.infinity }
-  @_transparent static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
+  @inline(__always) static var neutral: Float { -.infinity }
+  @inline(__always) static func combine(_ a: FloatVector, _ b: FloatVector) -> FloatVector {
     a.maximum(b)
   }
-  @_transparent static func combine(_ a: Float, _ b: Float) -> Float { maximum(a, b) }
+  @inline(__always) static func combine(_ a: Float, _ b: Float) -> Float { maximum(a, b) }
 }
 
 /// Where elements of x are while they are reduced: in x itself, or prepared in a block.
@@ -54,7 +63,7 @@ private struct Reducer<Rule: Combination> {
   private let block: UnsafeMutablePointer<Float>
   private let results: UnsafeMutablePointer<Float>
 
-  @_transparent
+  @inline(__always)
   init(
     _ parameters: UnsafePointer<ReductionParameters>,
     _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ scratch: UnsafeMutableRawPointer
@@ -68,7 +77,7 @@ private struct Reducer<Rule: Combination> {
     results = (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
   }
 
-  @_transparent
+  @inline(__always)
   func run(_ firstTask: Int, _ endTask: Int) {
     let loop = problem.loop
     let epilogue = EpilogueMachine(
@@ -103,7 +112,7 @@ private struct Reducer<Rule: Combination> {
   }
 
   /// Calls `body` with the offset of every combination of reduced coordinates but the last axis's.
-  @_transparent
+  @inline(__always)
   private func forEachReduced(_ body: (_ offset: Int) -> Void) {
     for index in 0..<problem.reducedCount {
       var rest = index
@@ -122,7 +131,7 @@ private struct Reducer<Rule: Combination> {
 
   // MARK: - Whole vectors
 
-  @_transparent
+  @inline(__always)
   private func reduceAcross(
     _ x: UnsafeMutableRawPointer, _ size: Int, _ columns: Int, _ target: UnsafeMutablePointer<Float>
   ) {
@@ -152,7 +161,7 @@ private struct Reducer<Rule: Combination> {
   }
 
   /// Combines rows of vectors into the target.
-  @_transparent
+  @inline(__always)
   private func combineRows(
     _ source: UnsafePointer<Float>, _ stride: Int, _ rows: Int, _ columns: Int,
     _ target: UnsafeMutablePointer<Float>
@@ -196,7 +205,7 @@ private struct Reducer<Rule: Combination> {
 
   // MARK: - Neighbours
 
-  @_transparent
+  @inline(__always)
   private func reduceAlong(_ x: UnsafeMutableRawPointer, _ size: Int) -> Float {
     var result = Rule.neutral
     forEachReduced { offset in
@@ -222,7 +231,7 @@ private struct Reducer<Rule: Combination> {
     return result
   }
 
-  @_transparent
+  @inline(__always)
   private func combineRun(_ source: UnsafePointer<Float>, _ count: Int) -> Float {
     if count < vectorWidth {
       var result = Rule.neutral
@@ -230,8 +239,7 @@ private struct Reducer<Rule: Combination> {
       return result
     }
     let sums = VectorLoop.fold(
-      source, count, Rule.neutral, filler: Rule.neutral, { Rule.combine($0, $1) },
-      joining: { Rule.combine($0, $1) })
+      Rule.self, source, count, initial: Rule.neutral, filler: Rule.neutral)
     return sums.reduced { Rule.combine($0, $1) }
   }
 }
@@ -260,16 +268,12 @@ private func extremumOfRun(
   _ problem: ExtremumParameters, _ source: UnsafePointer<Float>
 ) -> Int? {
   guard problem.stride == 1, problem.extent >= vectorWidth else { return nil }
-  let vector: FloatVector
-  if problem.seeksMaximum {
-    vector = VectorLoop.fold(
-      source, problem.extent, -.infinity, filler: -.infinity, { $0.maximum($1) },
-      joining: { $0.maximum($1) })
-  } else {
-    vector = VectorLoop.fold(
-      source, problem.extent, .infinity, filler: .infinity, { $0.minimum($1) },
-      joining: { $0.minimum($1) })
-  }
+  let vector =
+    problem.seeksMaximum
+    ? VectorLoop.fold(
+      MaximumCombination.self, source, problem.extent, initial: -.infinity, filler: -.infinity)
+    : VectorLoop.fold(
+      MinimumCombination.self, source, problem.extent, initial: .infinity, filler: .infinity)
   let best = vector.reduced {
     problem.seeksMaximum ? maximum($0, $1) : minimum($0, $1)
   }

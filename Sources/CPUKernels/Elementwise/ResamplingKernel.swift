@@ -101,7 +101,7 @@ private struct Resampler {
     }
   }
 
-  @_transparent
+  @inline(__always)
   private func forEachTap(
     _ source: UnsafePointer<Float>, _ depth: Taps, _ height: Taps, _ width: Taps,
     _ body: (UnsafePointer<Float>, Float) -> Void

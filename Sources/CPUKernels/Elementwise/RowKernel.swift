@@ -80,11 +80,8 @@ private struct RowFunctions {
   // MARK: - Softmax
 
   private func largest(_ x: Row, _ count: Int) -> Float {
-    VectorLoop.fold(
-      x, count, -.infinity, filler: -.infinity, { $0.orGreater($1) },
-      joining: { $0.orGreater($1) }
-    )
-    .reduced { $0 > $1 ? $0 : $1 }
+    VectorLoop.fold(LargestFold.self, x, count, initial: -.infinity, filler: -.infinity)
+      .reduced { $0 > $1 ? $0 : $1 }
   }
 
   private func softmax(_ x: Row, _ y: Result, _ count: Int) {
@@ -113,8 +110,7 @@ private struct RowFunctions {
     let top = largest(x, count)
     let shift = FloatVector(top)
     let sum = VectorLoop.fold(
-      x, count, 0, filler: -.infinity,
-      { $0 + VectorFunction.exponential($1 - shift) }, joining: { $0 + $1 }
+      ExponentialFold.self, x, count, initial: 0, filler: -.infinity, parameter: shift
     )
     .horizontalSum
     let total = VectorFunction.logarithm(FloatVector(sum))
@@ -124,44 +120,36 @@ private struct RowFunctions {
   // MARK: - Standardisation
 
   private func standardize(_ x: Row, _ y: Result, _ count: Int) {
-    let sum = VectorLoop.fold(x, count, 0, filler: 0, { $0 + $1 }, joining: { $0 + $1 })
-    let middle = sum.horizontalSum / Float(count)
-    let mean = FloatVector(middle)
+    let sum = VectorLoop.fold(SumFold.self, x, count, initial: 0, filler: 0)
+    let mean = sum.horizontalSum / Float(count)
     let squares = VectorLoop.fold(
-      x, count, 0, filler: middle,
-      { sum, x in
-        let distance = x - mean
-        return distance.multiplyAdd(distance, sum)
-      }, joining: { $0 + $1 })
-    let variance = squares.horizontalSum / Float(count)
-    let factor = FloatVector(1 / (variance + problem.epsilon).squareRoot())
-    store(x, y, count) { ($0 - mean) * factor }
+      SquaredDistanceFold.self, x, count, initial: 0, filler: mean, parameter: FloatVector(mean))
+    store(x, y, count, mean: mean, meanSquare: squares.horizontalSum / Float(count))
   }
 
   private func rootMeanSquare(_ x: Row, _ y: Result, _ count: Int) {
-    let squares = VectorLoop.fold(
-      x, count, 0, filler: 0, { sum, x in x.multiplyAdd(x, sum) }, joining: { $0 + $1 })
-    let mean = squares.horizontalSum / Float(count)
-    let factor = FloatVector(1 / (mean + problem.epsilon).squareRoot())
-    store(x, y, count) { $0 * factor }
+    let squares = VectorLoop.fold(SquaredDistanceFold.self, x, count, initial: 0, filler: 0)
+    store(x, y, count, mean: 0, meanSquare: squares.horizontalSum / Float(count))
   }
 
-  /// Stores values times scale plus bias.
-  @_transparent
-  private func store(
-    _ x: Row, _ y: Result, _ count: Int, _ body: (FloatVector) -> FloatVector
-  ) {
-    if let scale, let bias {
-      VectorLoop.map(x, scale, bias, y, count) { x, scale, bias in
-        body(x).multiplyAdd(scale, bias)
-      }
-    } else if let scale {
-      VectorLoop.map(x, scale, scale, y, count) { x, scale, _ in body(x) * scale }
-    } else if let bias {
-      VectorLoop.map(x, bias, bias, y, count) { x, bias, _ in body(x) + bias }
-    } else {
-      VectorLoop.map(x, y, count) { body($0) }
+  /// Stores the distances from the mean, made of mean square 1, times scale plus bias.
+  private func store(_ x: Row, _ y: Result, _ count: Int, mean: Float, meanSquare: Float) {
+    let middle = FloatVector(mean)
+    let factor = FloatVector(1 / (meanSquare + problem.epsilon).squareRoot())
+    var index = 0
+    while index + vectorWidth <= count {
+      var value = (FloatVector.load(x + index) - middle) * factor
+      if let scale { value *= .load(scale + index) }
+      if let bias { value += .load(bias + index) }
+      value.store(y + index)
+      index += vectorWidth
     }
+    let rest = count - index
+    if rest == 0 { return }
+    var value = (FloatVector.loadPartial(x + index, rest) - middle) * factor
+    if let scale { value *= .loadPartial(scale + index, rest) }
+    if let bias { value += .loadPartial(bias + index, rest) }
+    value.storePartial(y + index, rest)
   }
 
   // MARK: - Local response
@@ -177,6 +165,7 @@ private struct RowFunctions {
     let size = problem.before + problem.after + 1
     let factor = FloatVector(problem.alpha / Float(size))
     let offset = FloatVector(problem.offset)
+    let exponent = FloatVector(-problem.beta)
     var index = 0
     while index < count {
       var sum = FloatVector(0)
@@ -190,7 +179,8 @@ private struct RowFunctions {
       } else {
         for tap in 0..<size { sum += .load(padded + index + tap) }
       }
-      let power = reciprocalPower(sum.multiplyAdd(factor, offset))
+      let base = sum.multiplyAdd(factor, offset)
+      let power = VectorFunction.exponential(VectorFunction.logarithm(base) * exponent)
       let rest = count - index
       if rest >= vectorWidth {
         (FloatVector.load(x + index) * power).store(y + index)
@@ -199,13 +189,5 @@ private struct RowFunctions {
       }
       index += vectorWidth
     }
-  }
-
-  /// `base` to the power of `-beta`.
-  @_transparent
-  private func reciprocalPower(_ base: FloatVector) -> FloatVector {
-    if problem.beta == 1 { return FloatVector(1) / base }
-    return VectorFunction.exponential(
-      VectorFunction.logarithm(base) * FloatVector(-problem.beta))
   }
 }

@@ -9,7 +9,7 @@ enum VectorFunction {
   // MARK: - Exponential
 
   /// `x = n * log(2) + remainder`; the whole number `n` as a float, and in the low bits of `shifted`.
-  @_transparent
+  @inline(__always)
   private static func reduced(
     _ x: FloatVector
   ) -> (shifted: FloatVector, n: FloatVector, remainder: FloatVector) {
@@ -22,7 +22,7 @@ enum VectorFunction {
   }
 
   /// `exp(r) - 1` for `|r| <= log(2) / 2`.
-  @_transparent
+  @inline(__always)
   private static func exponentialMinus1OfRemainder(_ r: FloatVector) -> FloatVector {
     var p = FloatVector(0.001_388_239_325).multiplyAdd(r, FloatVector(0.008_367_180_825))
     p = p.multiplyAdd(r, FloatVector(0.041_667_222_977))
@@ -32,7 +32,7 @@ enum VectorFunction {
   }
 
   /// `x * 2^n`, for `n` in `-150 ... 129`.
-  @_transparent
+  @inline(__always)
   private static func scaled(
     _ x: FloatVector, _ n: FloatVector, shifted: FloatVector
   ) -> FloatVector {
@@ -47,14 +47,14 @@ enum VectorFunction {
     #endif
   }
 
-  @_transparent
+  @inline(__always)
   static func exponential(_ x: FloatVector) -> FloatVector {
     let bounded = x.orGreater(FloatVector(-105)).orLess(FloatVector(89))
     let (shifted, n, r) = reduced(bounded)
     return scaled(exponentialMinus1OfRemainder(r) + FloatVector(1), n, shifted: shifted)
   }
 
-  @_transparent
+  @inline(__always)
   static func exponentialMinus1(_ x: FloatVector) -> FloatVector {
     let bounded = x.orGreater(FloatVector(-30)).orLess(FloatVector(80))
     let (shifted, _, r) = reduced(bounded)
@@ -94,7 +94,7 @@ enum VectorFunction {
     return result.replacing(with: FloatVector(Float.nan), where: .!(x .>= FloatVector(0)))
   }
 
-  @_transparent
+  @inline(__always)
   static func logarithm1p(_ x: FloatVector) -> FloatVector {
     let sum = FloatVector(1) + x
     // What rounding took from x is made good to first order.
@@ -105,12 +105,12 @@ enum VectorFunction {
 
   // MARK: - Sigmoids
 
-  @_transparent
+  @inline(__always)
   static func sigmoid(_ x: FloatVector) -> FloatVector {
     FloatVector(1) / (FloatVector(1) + exponential(-x))
   }
 
-  @_transparent
+  @inline(__always)
   static func hyperbolicTangent(_ x: FloatVector) -> FloatVector {
     let square = x * x
     // |x| < 0.63.
@@ -124,7 +124,7 @@ enum VectorFunction {
     return far.withSign(of: x).replacing(with: near, where: size .< FloatVector(0.625))
   }
 
-  @_transparent
+  @inline(__always)
   static func errorFunction(_ x: FloatVector) -> FloatVector {
     let square = x * x
     // |x| < 1.
@@ -149,7 +149,7 @@ enum VectorFunction {
   }
 
   /// `x * (1 + erf(x / sqrt(2))) / 2`.
-  @_transparent
+  @inline(__always)
   static func gelu(_ x: FloatVector) -> FloatVector {
     // log(1 - erf(z)) / z for z in 0 ... 5.
     let z = x.magnitude * FloatVector(0.707_106_78)
@@ -171,7 +171,7 @@ enum VectorFunction {
   }
 
   /// `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2`.
-  @_transparent
+  @inline(__always)
   static func geluTanh(_ x: FloatVector) -> FloatVector {
     let inner = (x * x).multiplyAdd(FloatVector(0.071_354_816_3), FloatVector(1.595_769_12)) * x
     return x / (FloatVector(1) + exponential(-inner))
@@ -180,7 +180,7 @@ enum VectorFunction {
   // MARK: - Rounding
 
   /// To the nearest whole number, ties to even.
-  @_transparent
+  @inline(__always)
   static func round(_ x: FloatVector) -> FloatVector {
     let size = x.magnitude
     let limit = FloatVector(8_388_608)
@@ -188,24 +188,24 @@ enum VectorFunction {
     return x.replacing(with: whole, where: size .< limit)
   }
 
-  @_transparent
+  @inline(__always)
   static func floor(_ x: FloatVector) -> FloatVector {
     let whole = round(x)
     return whole.replacing(with: whole - FloatVector(1), where: whole .> x)
   }
 
-  @_transparent
+  @inline(__always)
   static func ceiling(_ x: FloatVector) -> FloatVector {
     let whole = round(x)
     return whole.replacing(with: (whole + FloatVector(1)).withSign(of: x), where: whole .< x)
   }
 
-  @_transparent
+  @inline(__always)
   static func truncate(_ x: FloatVector) -> FloatVector {
     floor(x.magnitude).withSign(of: x)
   }
 
-  @_transparent
+  @inline(__always)
   static func sign(_ x: FloatVector) -> FloatVector {
     x.replacing(with: FloatVector(1), where: x .> FloatVector(0))
       .replacing(with: FloatVector(-1), where: x .< FloatVector(0))

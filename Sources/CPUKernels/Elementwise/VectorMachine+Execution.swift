@@ -19,7 +19,7 @@ extension VectorMachine {
     }
   }
 
-  @_transparent
+  @inline(__always)
   func each(
     _ i: VectorInstruction, _ count: Int, _ f: (FloatVector) -> FloatVector
   ) {
@@ -31,7 +31,7 @@ extension VectorMachine {
     }
   }
 
-  @_transparent
+  @inline(__always)
   func each(
     _ i: VectorInstruction, _ count: Int, _ f: (FloatVector, FloatVector) -> FloatVector
   ) {
@@ -43,7 +43,7 @@ extension VectorMachine {
     }
   }
 
-  @_transparent
+  @inline(__always)
   func each(
     _ i: VectorInstruction, _ count: Int,
     _ f: (FloatVector, FloatVector, FloatVector) -> FloatVector
@@ -119,17 +119,17 @@ extension VectorMachine {
 
   // MARK: - To masks
 
-  @_transparent
+  @inline(__always)
   private func test(_ i: VectorInstruction, _ count: Int, _ f: (FloatVector) -> Mask) {
     each(i, count) { a in Self.lanes(f(a)) }
   }
 
-  @_transparent
+  @inline(__always)
   private func test(_ i: VectorInstruction, _ count: Int, _ f: (FloatVector, FloatVector) -> Mask) {
     each(i, count) { a, b in Self.lanes(f(a, b)) }
   }
 
-  @_transparent
+  @inline(__always)
   private static func lanes(_ mask: Mask) -> FloatVector {
     FloatVector(bits: IntVector.zero.replacing(with: IntVector(repeating: -1), where: mask))
   }

@@ -8,14 +8,14 @@ import CPUKernelInterface
 
 /// Functions that are rare in models, one lane after the other.
 extension VectorMachine {
-  @_transparent
+  @inline(__always)
   private func lane(_ i: VectorInstruction, _ count: Int, _ f: (Float) -> Float) {
     let a = slots[Int(i.a)].assumingMemoryBound(to: Float.self)
     let target = slots[Int(i.target)].assumingMemoryBound(to: Float.self)
     for index in 0..<count { target[index] = f(a[index]) }
   }
 
-  @_transparent
+  @inline(__always)
   private func lane(_ i: VectorInstruction, _ count: Int, _ f: (Float, Float) -> Float) {
     let a = slots[Int(i.a)].assumingMemoryBound(to: Float.self)
     let b = slots[Int(i.b)].assumingMemoryBound(to: Float.self)
@@ -53,7 +53,7 @@ extension VectorMachine {
 
   // MARK: - Masks and integers
 
-  @_transparent
+  @inline(__always)
   private func lane<A: BitwiseCopyable, R: BitwiseCopyable>(
     _ i: VectorInstruction, _ count: Int, _ f: (A) -> R
   ) {
@@ -62,7 +62,7 @@ extension VectorMachine {
     for index in 0..<count { target[index] = f(a[index]) }
   }
 
-  @_transparent
+  @inline(__always)
   private func lane<A: BitwiseCopyable, R: BitwiseCopyable>(
     _ i: VectorInstruction, _ count: Int, _ f: (A, A) -> R
   ) {
@@ -72,7 +72,7 @@ extension VectorMachine {
     for index in 0..<count { target[index] = f(a[index], b[index]) }
   }
 
-  @_transparent
+  @inline(__always)
   private func bitwise(
     _ i: VectorInstruction, _ count: Int, _ f: (IntVector, IntVector) -> IntVector
   ) {
@@ -132,7 +132,7 @@ extension VectorMachine {
   }
 
   /// Rounded towards zero and clamped; NaN gives 0.
-  @_transparent
+  @inline(__always)
   private static func saturated<Result: FixedWidthInteger>(_ a: Float) -> Result {
     if a != a { return 0 }
     if a >= -Float(Result.min) { return Result.max }

@@ -28,7 +28,7 @@ struct VectorMachine {
 
   private var result: Int { program.registerCount - 1 }
 
-  @_transparent
+  @inline(__always)
   private func register(_ index: Int) -> UnsafeMutableRawPointer {
     registers + index * program.registerBytes
   }
@@ -75,7 +75,7 @@ struct VectorMachine {
     return true
   }
 
-  @_transparent
+  @inline(__always)
   private func isDirect(
     _ operand: BlockOperand, _ format: ElementFormat, _ rows: Int, _ columns: Int
   ) -> Bool {
@@ -149,7 +149,7 @@ struct VectorMachine {
 }
 
 extension BlockOperand {
-  @_transparent
+  @inline(__always)
   func moved(row: Int, column: Int, size: Int) -> BlockOperand {
     BlockOperand(
       address + (row * rowStride + column * columnStride) * size, rowStride: rowStride,

@@ -24,6 +24,11 @@ extension HostOperator {
   package func emitHostOrFold(
     _ expansion: inout Expansion, outputs types: [TensorType]
   ) throws(OperatorError) {
+    // An expansion on concrete tensors that asks for the host again would do so for ever.
+    guard expansion.record.domain != HostEvaluation.domain else {
+      throw OperatorError(
+        "an operand that decides the result's shape has a value that makes no sense")
+    }
     var inputs: [Tensor?] = []
     var isConstant = expansion.inputCount > 0
     for index in 0..<expansion.inputCount {
@@ -44,6 +49,9 @@ extension HostOperator {
 
 /// Runs an operator on concrete tensors through the problems that it expands into.
 package enum HostEvaluation {
+  /// The domain of operators that are expanded on concrete tensors.
+  static let domain = ""
+
   package static func expandAndRun(
     _ instance: some Operator, _ inputs: [Tensor?], outputCount: Int
   ) throws(OperatorError) -> [Tensor] {
@@ -52,7 +60,7 @@ package enum HostEvaluation {
     for input in inputs { ids.append(input.map { graph.addConstant(name: "", $0) }) }
     let outputs = (0..<outputCount).map { _ in graph.addValue(Value(name: "")) }
     let record = OperatorRecord(
-      domain: "", name: "\(type(of: instance))", version: 1, attributes: [:])
+      domain: domain, name: "\(type(of: instance))", version: 1, attributes: [:])
     let node = Node(
       name: "", operation: .pending(record), inputs: ids, outputs: outputs, origins: [])
     var expansion = Expansion(

@@ -43,7 +43,8 @@ struct AttentionTactic: CPUTactic {
       let padded = (columns + variant.columns - 1) / variant.columns * variant.columns
       let loads = Double(variant.rows * variant.columns / kernels.vectorWidth)
       // Narrow tiles load more for each product.
-      return Double(padded) * (1 + Double(variant.rows + variant.columns / kernels.vectorWidth) / loads / 2)
+      return Double(padded)
+        * (1 + Double(variant.rows + variant.columns / kernels.vectorWidth) / loads / 2)
     }
     return kernels.contraction.variants.min { cost($0) < cost($1) }
       .map { AttentionTile(rows: $0.rows, columns: $0.columns, function: $0.tile) }
@@ -52,7 +53,9 @@ struct AttentionTactic: CPUTactic {
   private func seconds(_ request: TacticRequest) -> Double {
     let width = request.kernels.vectorWidth
     let products = request.step.multiplyAdds / Double(width) * 0.25e-9
-    let scores = request.step.inputs[0].map { Double($0.elementCount) / Double(max($0.shape[3], 1)) }
+    let scores = request.step.inputs[0].map {
+      Double($0.elementCount) / Double(max($0.shape[3], 1))
+    }
     let keys = request.step.inputs[1].map { Double($0.shape[2]) }
     return products + (scores ?? 0) * (keys ?? 0) * 15e-9 / Double(width)
       + epilogue.seconds(request.step.outputs[0].elementCount, vectorWidth: width)
@@ -75,7 +78,8 @@ struct AttentionTactic: CPUTactic {
     // Heads are divided only where there are too few of them for the threads.
     let heads = max(extents[0] * extents[1], 1)
     let parts = max((2 * request.threads + heads - 1) / heads, 1)
-    let limit = request.threads > 1 && heads < 2 * request.threads ? max(extents[2] / parts, 16) : Int.max
+    let limit =
+      request.threads > 1 && heads < 2 * request.threads ? max(extents[2] / parts, 16) : Int.max
     shape.chunk(rows: limit, columns: Int.max)
     return shape
   }
