@@ -120,6 +120,7 @@ let tests: [Target] = [
     "ONNXConformanceTests",
     imports: [
       "TensorModel", "KernelModel", "GraphModel", "Operators", "ONNXFormat", "ONNXImport",
+      "Needletail",
     ]),
   test(
     "NeedletailTests",

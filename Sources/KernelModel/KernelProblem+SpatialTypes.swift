@@ -99,11 +99,7 @@ extension Window {
     guard roundsUp else { return span.floorDivided(by: stride) + 1 }
     let count = span.ceilingDivided(by: stride) + 1
     // A window that would begin beyond x and its leading pad does not count.
-    guard let windows = count.constant, let inside = (extent + padsBefore[axis]).constant else {
-      return count
-    }
-    let (start, overflow) = (windows - 1).multipliedReportingOverflow(by: strides[axis])
-    return Dimension(!overflow && start >= inside ? windows - 1 : windows)
+    return .minimum(count, (extent + padsBefore[axis]).ceilingDivided(by: stride))
   }
 }
 

@@ -71,6 +71,41 @@ package enum BinaryFunction: String, Hashable, Sendable, Codable, CaseIterable {
   }
 }
 
+// MARK: - Equality
+
+extension ScalarExpression {
+  /// Constants are equal where their bits are, so that an expression with NaN equals itself.
+  package static func == (a: ScalarExpression, b: ScalarExpression) -> Bool {
+    switch (a, b) {
+    case (.operand(let x), .operand(let y)), (.index(let x), .index(let y)): x == y
+    case (.constant(let x, let s), .constant(let y, let t)): x.bitPattern == y.bitPattern && s == t
+    case (.integer(let x, let s), .integer(let y, let t)): x == y && s == t
+    case (.unary(let f, let x), .unary(let g, let y)): f == g && x == y
+    case (.binary(let f, let x, let p), .binary(let g, let y, let q)): f == g && x == y && p == q
+    case (.select(let x, let p, let u), .select(let y, let q, let v)): x == y && p == q && u == v
+    case (.cast(let x, let s), .cast(let y, let t)): s == t && x == y
+    default: false
+    }
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    switch self {
+    case .operand(let index), .index(let index): hasher.combine(index)
+    case .constant(let value, let type):
+      hasher.combine(value.bitPattern)
+      hasher.combine(type)
+    case .integer(let value, let type):
+      hasher.combine(value)
+      hasher.combine(type)
+    case .unary(let function, _): hasher.combine(function)
+    case .binary(let function, _, _): hasher.combine(function)
+    case .select: hasher.combine(3)
+    case .cast(_, let type): hasher.combine(type)
+    }
+    for child in children { child.hash(into: &hasher) }
+  }
+}
+
 // MARK: - Spelling
 
 extension ScalarExpression {

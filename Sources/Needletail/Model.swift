@@ -9,8 +9,8 @@ public struct Model: Sendable {
   /// The file's name without its extension, or the zoo's name.
   public let name: String
   package let graph: Graph
-  /// What the file says about itself.
-  package let description: ModelDescription
+  /// What the file says about itself; nil for a graph that came from none.
+  package let description: ModelDescription?
 
   /// Reads an ONNX model.
   ///
@@ -25,6 +25,12 @@ public struct Model: Sendable {
       description = result.description
     } catch { throw NeedletailError(.model, error.description) }
     name = url.deletingPathExtension().lastPathComponent
+  }
+
+  package init(name: String, graph: Graph) {
+    self.name = name
+    self.graph = graph
+    description = nil
   }
 
   /// An architecture of the built-in zoo with seeded weights.

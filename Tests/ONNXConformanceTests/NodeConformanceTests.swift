@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// ONNX's own tests of operators, run with the reference interpreter.
+/// ONNX's own tests of operators, run with the reference interpreter and by engines.
 @Suite struct NodeConformanceTests {
-  @Test(arguments: [NodeTest.Binding.concrete, .symbolicBatch])
+  @Test(arguments: [NodeTest.Binding.concrete, .symbolicBatch, .engine])
   func everyNodeTestPassesOrIsListed(binding: NodeTest.Binding) throws {
     guard
       let shared = SharedData.directory(

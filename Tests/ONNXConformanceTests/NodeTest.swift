@@ -1,5 +1,6 @@
 import Foundation
 import GraphModel
+import Needletail
 import ONNXImport
 import Operators
 import TensorModel
@@ -48,6 +49,8 @@ struct NodeTest {
     case symbolicBatch
     /// As the data have them, every extent of floating-point inputs a symbol.
     case symbolic
+    /// As the data have them, optimised and run by an engine on the CPU.
+    case engine
   }
 
   /// - Parameter comparison: how outputs are compared; nil: as the list of tests says.
@@ -88,15 +91,11 @@ struct NodeTest {
       types[name] = bound(tensor.type, to: binding, name: name)
     }
     var declared = graph
-    if binding == .concrete {
+    if binding == .concrete || binding == .engine {
       // What the data are decides, as for an engine that is built for them.
       for id in graph.inputs { declared[id].type = types[graph[id].name] }
     }
-    let expanded =
-      binding == .declared
-      ? try GraphExpansion.expand(declared)
-      : try GraphInterpreter.specialize(declared, inputTypes: types)
-    let outputs = try GraphInterpreter.run(expanded, inputs: inputs)
+    let outputs = try run(declared, binding, inputs: inputs, types: types)
     for (number, output) in graph.outputs.enumerated() {
       let expected = try ONNXImporter.tensor(contentsOf: "\(folder)/output_\(number).pb")
       guard let actual = outputs[output.name] else { return "output '\(output.name)' is missing" }
@@ -105,6 +104,22 @@ struct NodeTest {
       }
     }
     return nil
+  }
+
+  private func run(
+    _ graph: Graph, _ binding: Binding, inputs: [String: Tensor], types: [String: TensorType]
+  ) throws -> [String: Tensor] {
+    if binding == .engine {
+      var builder = Builder()
+      builder.threads = 2
+      builder.tuning = 0
+      return try builder.buildNow(Model(name: name, graph: graph)).runNow(inputs)
+    }
+    let expanded =
+      binding == .declared
+      ? try GraphExpansion.expand(graph)
+      : try GraphInterpreter.specialize(graph, inputTypes: types)
+    return try GraphInterpreter.run(expanded, inputs: inputs)
   }
 
   private func bound(_ type: TensorType, to binding: Binding, name: String) -> TensorType {

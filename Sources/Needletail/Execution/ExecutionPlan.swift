@@ -156,7 +156,9 @@ struct GraphPartition {
     var seen: Set<ValueID> = []
     for node in rest {
       for case let id? in node.inputs
-      where !produced.contains(id) && graph[id].constant == nil && seen.insert(id).inserted {
+      where !produced.contains(id) && graph[id].constant == nil && graph[id].symbolic == nil
+        && seen.insert(id).inserted
+      {
         inputs.append(id)
       }
     }

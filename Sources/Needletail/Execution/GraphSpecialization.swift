@@ -10,7 +10,7 @@ package enum GraphSpecialization {
   ) throws(NeedletailError) -> Graph {
     let symbols = try bindings(graph, types)
     var result = Graph(name: graph.name)
-    for value in graph.values { result.addValue(bound(value, symbols)) }
+    for value in graph.values { result.addValue(value.substituting(symbols)) }
     result.inputs = graph.inputs
     result.outputs = graph.outputs
     for (id, type) in zip(graph.inputs, types) { result[id].type = type }
@@ -20,6 +20,9 @@ package enum GraphSpecialization {
         let specialized = problem.substituting(symbols)
         copy.operation = .kernel(specialized)
         try inferTypes(copy, specialized, &result)
+      } else if case .control(var control) = node.operation {
+        control.bodies = control.bodies.map { $0.substituting(symbols) }
+        copy.operation = .control(control)
       }
       result.addNode(copy)
     }
@@ -36,19 +39,6 @@ package enum GraphSpecialization {
       throw NeedletailError(.input, "node '\(node.name)' (\(problem.family)): \(error.description)")
     }
     for (id, type) in zip(node.outputs, types) { graph[id].type = type }
-  }
-
-  private static func bound(_ value: Value, _ symbols: [String: Int]) -> Value {
-    var copy = value
-    copy.type = value.type?.substituting(symbols)
-    guard let symbolic = value.symbolic, let type = copy.type else { return copy }
-    let values = symbolic.map { $0.substituting(symbols) }
-    copy.symbolic = values
-    if let tensor = SymbolicEvaluation.tensor(values, type) {
-      copy.constant = tensor
-      copy.symbolic = nil
-    }
-    return copy
   }
 
   /// What each symbol stands for, from the declared types of the inputs and those of the call.
