@@ -114,6 +114,12 @@ let tests: [Target] = [
       "TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "GraphSimplification",
       "LayerTensorFusion", "PrecisionCalibration",
     ]),
+  test(
+    "CPUDeviceTests",
+    imports: [
+      "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
+      "CPUKernelInterface", "MultiStreamExecution", "CPUDevice",
+    ]),
   test("DynamicTensorMemoryTests", imports: ["DynamicTensorMemory"]),
   test("MultiStreamExecutionTests", imports: ["MultiStreamExecution"]),
   test(

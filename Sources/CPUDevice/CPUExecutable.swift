@@ -12,7 +12,7 @@ package final class CPUExecutable: Executable {
   let kernels: [PreparedKernel]
   let schedule: StreamSchedule
   let plan: MemoryPlan
-  let device: CPUDevice
+  let device: CPU
   let referenceSteps: [ReferenceStep]
   package let tactics: [Tactic]
 
@@ -24,7 +24,7 @@ package final class CPUExecutable: Executable {
   private let unpackedConstantBytes: Int
 
   init(
-    _ program: Program, device: CPUDevice, tactics: [Tactic], options: LoadOptions
+    _ program: Program, device: CPU, tactics: [Tactic], options: LoadOptions
   ) throws(DeviceError) {
     var prepared: [PreparedKernel] = []
     var used: [Tactic] = []

@@ -45,7 +45,7 @@ final class ReferenceStep: Sendable {
         inputs.append(try StridedCopy.gather(view, from: operands[next]))
         next += 1
       }
-      let results = try ReferenceInterpreter.evaluate(
+      let results = try Interpreter.evaluate(
         step.problem, inputs, step.outputs.map(\.type))
       for (tensor, view) in zip(results, step.outputs) {
         StridedCopy.scatter(tensor, to: view, at: operands[next])

@@ -12,7 +12,7 @@ struct StepMeasurement {
   private static let rotation = 2
 
   init(
-    _ tactic: Tactic, _ step: Step, _ program: Program, device: CPUDevice
+    _ tactic: Tactic, _ step: Step, _ program: Program, device: CPU
   ) throws(DeviceError) {
     let alone = Self.isolated(step, program)
     let executable = try CPUExecutable(

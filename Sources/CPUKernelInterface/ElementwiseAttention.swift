@@ -8,16 +8,31 @@ package struct AttentionStrides: BitwiseCopyable, Sendable {
   package init() {}
 }
 
-/// A register tile that attention computes its products with.
+/// A register tile that products are computed with, and a narrower one for what columns are left.
 package struct AttentionTile: BitwiseCopyable, Sendable {
   package var rows: Int
   package var columns: Int
   package var function: ContractionTileFunction
+  package var tailRows: Int
+  package var tailColumns: Int
+  package var tailFunction: ContractionTileFunction
 
   package init(rows: Int, columns: Int, function: ContractionTileFunction) {
     self.rows = rows
     self.columns = columns
     self.function = function
+    tailRows = rows
+    tailColumns = columns
+    tailFunction = function
+  }
+
+  /// The columns of the panel that begins where so many columns are left.
+  package func width(left: Int) -> Int { left <= tailColumns ? tailColumns : columns }
+
+  /// The columns of all panels together.
+  package func paddedColumns(_ count: Int) -> Int {
+    let rest = count % columns
+    return rest == 0 ? count : count - rest + width(left: rest)
   }
 }
 
@@ -75,10 +90,6 @@ package struct AttentionParameters: BitwiseCopyable, @unchecked Sendable {
   }
 
   /// Floats between rows of scores and of results.
-  package var scoreStride: Int {
-    (keyCount + scoreTile.columns - 1) / scoreTile.columns * scoreTile.columns
-  }
-  package var resultStride: Int {
-    (loop.columns + valueTile.columns - 1) / valueTile.columns * valueTile.columns
-  }
+  package var scoreStride: Int { scoreTile.paddedColumns(keyCount) }
+  package var resultStride: Int { valueTile.paddedColumns(loop.columns) }
 }

@@ -48,7 +48,7 @@ struct ConstantFolding {
     {
       return (try? tensor.reshaped(extents)).map { [$0] }
     }
-    return try? ReferenceInterpreter.evaluate(problem, tensors, types)
+    return try? Interpreter.evaluate(problem, tensors, types)
   }
 
   private func isAllowed(

@@ -52,7 +52,7 @@ package struct ExpressionSimplifier {
       let type = type(expression)
     else { return nil }
     let problem = KernelProblem.pointwise(Pointwise(expression))
-    guard let tensor = try? ReferenceInterpreter.evaluate(problem, [], [TensorType(type, [])]).first
+    guard let tensor = try? Interpreter.evaluate(problem, [], [TensorType(type, [])]).first
     else { return nil }
     return ScalarExpression(element: tensor)
   }

@@ -131,7 +131,7 @@ package enum Devices {
     if let threads, threads < 1 {
       throw NeedletailError(.device, "\(threads) threads: at least one is needed")
     }
-    do { return try CPUDevice(threads: threads, instructionSet: instructionSet) } catch {
+    do { return try CPU(threads: threads, instructionSet: instructionSet) } catch {
       throw NeedletailError(.device, error.description)
     }
   }

@@ -170,7 +170,7 @@ package struct GraphExpansion {
   ) throws(ExpansionError) -> (Graph, [Operand?], [Int: ValueID]) {
     let type = try operatorType(node, record)
     var expansion = Expansion(
-      graph: graph, node: node, record: record, evaluate: ReferenceInterpreter.evaluate)
+      graph: graph, node: node, record: record, evaluate: Interpreter.evaluate)
     do {
       let instance = try type.init(AttributeReader(record))
       try instance.expand(&expansion)

@@ -123,7 +123,7 @@ extension GraphInterpreter {
   }
 
   private static func copy(_ copy: Copy, _ inputs: [Tensor]) throws(OperatorError) -> Tensor {
-    do { return try ReferenceInterpreter.evaluate(.copy(copy), inputs)[0] } catch {
+    do { return try Interpreter.evaluate(.copy(copy), inputs)[0] } catch {
       throw OperatorError(error.description)
     }
   }

@@ -177,7 +177,7 @@ extension GraphInterpreter {
     switch node.operation {
     case .kernel(let problem):
       do {
-        return try ReferenceInterpreter.evaluate(problem.substituting(symbols), inputs)
+        return try Interpreter.evaluate(problem.substituting(symbols), inputs)
       } catch { throw OperatorError(error.description) }
     case .host(let record): return try host(record, inputs)
     case .pending(let record): return try pending(node, record, inputs)

@@ -7,7 +7,7 @@ import TensorModel
   import Darwin
 #endif
 
-extension ReferenceInterpreter {
+extension Interpreter {
   static func attention(
     _ problem: Attention, _ inputs: Operands, _ output: Output
   ) throws(ProblemError) -> Tensor {

@@ -1,7 +1,7 @@
 import KernelModel
 import TensorModel
 
-extension ReferenceInterpreter {
+extension Interpreter {
   static func copy(
     _ problem: Copy, _ inputs: Operands, _ output: Output
   ) throws(ProblemError) -> Tensor {

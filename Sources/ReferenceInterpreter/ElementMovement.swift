@@ -7,7 +7,7 @@ protocol ElementMovement {
     _ sources: [UnsafePointer<Element>], to target: UnsafeMutablePointer<Element>)
 }
 
-extension ReferenceInterpreter {
+extension Interpreter {
   /// A tensor written by a movement; strings move as their numbers.
   static func move(
     _ movement: some ElementMovement, _ sources: [Tensor], _ output: Output

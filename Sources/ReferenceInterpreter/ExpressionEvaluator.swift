@@ -162,7 +162,7 @@ final class ExpressionEvaluator {
   }
 }
 
-extension ReferenceInterpreter {
+extension Interpreter {
   /// A tensor of an expression's values.
   static func map(
     _ expression: ScalarExpression, _ operands: [ExpressionOperand], _ output: Output

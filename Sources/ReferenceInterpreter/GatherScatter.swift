@@ -1,7 +1,7 @@
 import KernelModel
 import TensorModel
 
-extension ReferenceInterpreter {
+extension Interpreter {
   // MARK: - Gather
 
   static func gather(

@@ -1,7 +1,7 @@
 import KernelModel
 import TensorModel
 
-extension ReferenceInterpreter {
+extension Interpreter {
   static func pointwise(
     _ problem: Pointwise, _ inputs: Operands, _ output: Output
   ) throws(ProblemError) -> Tensor {

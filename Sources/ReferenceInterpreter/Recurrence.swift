@@ -1,7 +1,7 @@
 import KernelModel
 import TensorModel
 
-extension ReferenceInterpreter {
+extension Interpreter {
   static func recurrence(
     _ problem: Recurrence, _ inputs: Operands, _ outputs: [Output]
   ) throws(ProblemError) -> [Tensor] {

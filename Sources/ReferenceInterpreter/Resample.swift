@@ -1,7 +1,7 @@
 import KernelModel
 import TensorModel
 
-extension ReferenceInterpreter {
+extension Interpreter {
   static func resample(
     _ problem: Resample, _ inputs: Operands, _ output: Output
   ) throws(ProblemError) -> Tensor {

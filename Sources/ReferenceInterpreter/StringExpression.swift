@@ -59,7 +59,7 @@ struct StringExpression {
       guard case .operand(let i) = node, let position = positions[i] else { return node }
       return .operand(position)
     }
-    return try ReferenceInterpreter.map(
+    return try Interpreter.map(
       renumbered, used.map { .tensor($0) }, output(dataType))
   }
 
@@ -98,7 +98,7 @@ struct StringExpression {
   private mutating func strings(_ expression: ScalarExpression) throws(ProblemError) -> [String] {
     switch expression {
     case .operand(let i) where operands.indices.contains(i) && operands[i].dataType == .string:
-      return try ReferenceInterpreter.expand(operands[i], output(.string)).strings
+      return try Interpreter.expand(operands[i], output(.string)).strings
     case .select(let c, let a, let b):
       let condition = try numbers(c, .bool).wideIntegers()
       let x = try strings(a), y = try strings(b)

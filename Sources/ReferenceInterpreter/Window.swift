@@ -7,7 +7,7 @@ import TensorModel
   import Darwin
 #endif
 
-extension ReferenceInterpreter {
+extension Interpreter {
   static func window(
     _ problem: Window, _ inputs: Operands, _ outputs: [Output]
   ) throws(ProblemError) -> [Tensor] {

@@ -30,7 +30,7 @@ import Testing
     }
     stepCase.inPlace = 0
     stepCase.gap = maker.random.chance(50) ? 1 : 0
-    let expected = try ReferenceInterpreter.evaluate(stepCase.problem, stepCase.inputs)
+    let expected = try Interpreter.evaluate(stepCase.problem, stepCase.inputs)
     let bench = try StepBench(stepCase, expected: expected)
     var step = bench.step
     step.inputs[0] = nil

@@ -1,6 +1,15 @@
+import CPUDevice
+import CPUKernelInterface
 import KernelModel
+import ProgramModel
 import TensorModel
 import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 @Suite struct PointwiseKernelTests {
   private static let x = ScalarExpression.operand(0)
@@ -123,6 +132,44 @@ import Testing
       let stepCase = StepCase(
         .pointwise(Pointwise(.maximum(Self.x, .float(0)))), [try maker.tensor(.float32, shape)])
       #expect(try stepCase.check(seed: 1) > 0)
+    }
+  }
+}
+
+/// Accuracy of functions, in units in the last place.
+@Suite struct FunctionAccuracyTests {
+  private static let functions:
+    [(UnaryFunction, @Sendable (Double) -> Double, ClosedRange<Float>)] =
+      [
+        (.exponential, { exp($0) }, -80...80), (.logarithm, { log($0) }, 0.01...100),
+        (.logarithm1p, { log1p($0) }, -0.9...10), (.exponentialMinus1, { expm1($0) }, -20...20),
+        (.sigmoid, { 1 / (1 + exp(-$0)) }, -60...20), (.hyperbolicTangent, { tanh($0) }, -10...10),
+        (.errorFunction, { erf($0) }, -4...4),
+      ]
+
+  @Test func functionsAreAccurate() throws {
+    let count = 20_000
+    for (function, exact, range) in Self.functions {
+      let step = (range.upperBound - range.lowerBound) / Float(count)
+      let numbers = (0..<count).map { range.lowerBound + step * Float($0) }
+      let stepCase = StepCase(
+        .pointwise(Pointwise(.unary(function, .operand(0)))), [try Tensor(numbers, shape: [count])])
+      for table in try StepCase.tables() {
+        let bench = try StepBench(stepCase, expected: [try Tensor(zeros: .float32, shape: [count])])
+        let request = TacticRequest(
+          step: bench.step, constants: [nil], threads: 1, kernels: table)
+        let tactic = try #require(TacticCatalog.tactics(for: request).first)
+        try bench.run(try tactic.prepare(request), seed: 1)
+        let results = bench.memory[bench.step.outputs[0].buffer.index].base
+          .assumingMemoryBound(to: Float.self)
+        var worst = 0.0
+        for index in 0..<count {
+          let wanted = exact(Double(numbers[index]))
+          let unit = Double(max(Float(wanted).magnitude, .leastNormalMagnitude).ulp)
+          worst = max(worst, abs(Double(results[index]) - wanted) / unit)
+        }
+        #expect(worst < 3, "\(function), \(table.instructionSet)")
+      }
     }
   }
 }

@@ -200,7 +200,7 @@ extension StepCase {
   /// - Returns: how many instruction sets have a tactic of their own.
   @discardableResult
   func check(seed: Int, threads: Int = 2) throws -> Int {
-    let expected = try ReferenceInterpreter.evaluate(problem, inputs)
+    let expected = try Interpreter.evaluate(problem, inputs)
     var count = 0
     for table in try Self.tables() {
       let bench = try StepBench(self, expected: expected)
@@ -226,7 +226,7 @@ extension StepCase {
 
   static func tables() throws -> [CPUKernelTable] {
     try Processor.current.instructionSets.map {
-      try CPUDevice(threads: 1, instructionSet: $0).kernels
+      try CPU(threads: 1, instructionSet: $0).kernels
     }
   }
 

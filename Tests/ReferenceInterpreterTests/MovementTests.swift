@@ -145,7 +145,7 @@ import Testing
   private func sort(
     _ x: Tensor, axis: Int, count: Dimension, descending: Bool
   ) throws -> [Tensor] {
-    try ReferenceInterpreter.evaluate(
+    try Interpreter.evaluate(
       .sort(Sort(axis: axis, count: count, descending: descending)), [x])
   }
 

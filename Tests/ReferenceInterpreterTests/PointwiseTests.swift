@@ -131,7 +131,7 @@ import Testing
       try evaluate(pointwise(x0 + x1), try ramp([2]), try ramp([3]))
     }
     #expect(throws: ProblemError.self) {
-      try ReferenceInterpreter.evaluate(
+      try Interpreter.evaluate(
         pointwise(-x0), [try ramp([2])], [TensorType(.float32, [3])])
     }
   }

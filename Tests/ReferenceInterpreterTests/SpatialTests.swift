@@ -29,10 +29,10 @@ import Testing
 
   @Test func indicesOfMaxima() throws {
     let x = try floats([0, 5, 1, 2, 3, 5, 0, 7], [1, 2, 2, 2])
-    let rows = try ReferenceInterpreter.evaluate(
+    let rows = try Interpreter.evaluate(
       window(.maximum, [2, 2], strides: [1, 1], indices: .rowMajor), [x])
     expectEqual(rows[1], [1, 7])
-    let columns = try ReferenceInterpreter.evaluate(
+    let columns = try Interpreter.evaluate(
       window(.maximum, [2, 2], strides: [1, 1], indices: .columnMajor), [x])
     expectEqual(columns[0], [5, 7])
     expectEqual(columns[1], [2, 7])

@@ -5,7 +5,7 @@ import Testing
 
 /// The only output of a problem.
 func evaluate(_ problem: KernelProblem, _ inputs: Tensor?...) throws -> Tensor {
-  try #require(try ReferenceInterpreter.evaluate(problem, inputs).first)
+  try #require(try Interpreter.evaluate(problem, inputs).first)
 }
 
 func floats(_ values: [Float], _ shape: [Int]) throws -> Tensor {

@@ -202,60 +202,60 @@ private struct AttentionHeads {
   }
 
   private func packKeys(_ source: UnsafePointer<Float>) {
-    let columns = problem.scoreTile.columns
     let depth = problem.depth
+    let stride = problem.key.position
     var first = 0
     while first < problem.keyCount {
-      let count = min(columns, problem.keyCount - first)
+      let left = problem.keyCount - first
+      let width = problem.scoreTile.width(left: left)
+      let count = min(width, left)
       let panel = keys + first * depth
-      let lines = source + first * problem.key.position
+      let lines = source + first * stride
       var column = 0
       if problem.key.feature == 1 {
         while column + 4 <= count {
           var index = 0
           while index + 4 <= depth {
             TransposeTile.move(
-              lines + column * problem.key.position + index, problem.key.position,
-              panel + index * columns + column, columns)
+              lines + column * stride + index, stride, panel + index * width + column, width)
             index += 4
           }
-          packScalars(lines, panel, column..<column + 4, index..<depth)
+          packScalars(lines, panel, width, column..<column + 4, index..<depth)
           column += 4
         }
       }
-      packScalars(lines, panel, column..<count, 0..<depth)
-      first += columns
+      packScalars(lines, panel, width, column..<count, 0..<depth)
+      first += width
     }
   }
 
   private func packScalars(
-    _ lines: UnsafePointer<Float>, _ panel: UnsafeMutablePointer<Float>, _ columns: Range<Int>,
-    _ depth: Range<Int>
+    _ lines: UnsafePointer<Float>, _ panel: UnsafeMutablePointer<Float>, _ width: Int,
+    _ columns: Range<Int>, _ depth: Range<Int>
   ) {
-    let stride = problem.scoreTile.columns
     for index in depth {
       for column in columns {
-        panel[index * stride + column] =
+        panel[index * width + column] =
           lines[column * problem.key.position + index * problem.key.feature]
       }
     }
   }
 
   private func packValues(_ source: UnsafePointer<Float>) {
-    let columns = problem.valueTile.columns
     var first = 0
     while first < problem.loop.columns {
-      let count = min(columns, problem.loop.columns - first)
+      let left = problem.loop.columns - first
+      let width = problem.valueTile.width(left: left)
       let panel = values + first * problem.keyCount
       for key in 0..<problem.keyCount {
+        let line = source + key * problem.value.position + first * problem.value.feature
         ElementPacking.pack(
           BlockOperand(
-            UnsafeMutableRawPointer(
-              mutating: source + key * problem.value.position + first * problem.value.feature),
-            rowStride: 0, columnStride: problem.value.feature), .float32, rows: 1, columns: count,
-          into: UnsafeMutableRawPointer(panel + key * columns))
+            UnsafeMutableRawPointer(mutating: line), rowStride: 0,
+            columnStride: problem.value.feature), .float32, rows: 1, columns: min(width, left),
+          into: UnsafeMutableRawPointer(panel + key * width))
       }
-      first += columns
+      first += width
     }
   }
 
@@ -270,17 +270,20 @@ private struct AttentionHeads {
     for row in 0..<rows { pointers[row] = a + row * aStride }
     var column = 0
     while column < targetStride {
+      let width = tile.width(left: targetStride - column)
+      let isTail = width == tile.tailColumns
+      let step = isTail ? tile.tailRows : tile.rows
       var row = 0
       while row < rows {
-        let count = min(tile.rows, rows - row)
+        let count = min(step, rows - row)
         var arguments = ContractionTileArguments(
           pointers: UnsafePointer(pointers + row), taps: 1, firstElement: 0, elements: inner,
-          weights: b + column * inner, weightsRowStride: tile.columns,
+          weights: b + column * inner, weightsRowStride: width,
           output: target + row * targetStride + column, outputStride: targetStride, rows: count)
-        tile.function(&arguments)
+        if isTail { tile.tailFunction(&arguments) } else { tile.function(&arguments) }
         row += count
       }
-      column += tile.columns
+      column += width
     }
   }
 

@@ -55,7 +55,7 @@ struct HostNode: Sendable {
         throw NeedletailError(.device, "node '\(name)': \(error.description)")
       }
     case .kernel(let problem):
-      do { return try ReferenceInterpreter.evaluate(problem, inputs) } catch {
+      do { return try Interpreter.evaluate(problem, inputs) } catch {
         throw NeedletailError(.device, "node '\(name)': \(error.description)")
       }
     case .branch(let then, let otherwise):

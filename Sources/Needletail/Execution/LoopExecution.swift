@@ -124,7 +124,7 @@ enum TensorStack {
         }
         parts.append(try slice.reshaped(shape))
       }
-      return try ReferenceInterpreter.evaluate(.copy(.concatenate(axis: place)), parts)[0]
+      return try Interpreter.evaluate(.copy(.concatenate(axis: place)), parts)[0]
     } catch let error as NeedletailError { throw error } catch {
       throw NeedletailError(.device, "node '\(name)': \(error)")
     }
@@ -145,7 +145,7 @@ enum TensorStack {
     shape.remove(at: place)
     do {
       let slice = Copy.slice(starts: starts, sizes: sizes, steps: tensor.shape.map { _ in 1 })
-      return try ReferenceInterpreter.evaluate(.copy(slice), [tensor])[0].reshaped(shape)
+      return try Interpreter.evaluate(.copy(slice), [tensor])[0].reshaped(shape)
     } catch { throw NeedletailError(.device, "node '\(name)': \(error)") }
   }
 }

@@ -14,7 +14,7 @@ struct DevicesCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let cpu = try CPUDevice()
+    let cpu = try CPU()
     let entry = Entry(
       name: cpu.name, summary: cpu.summary, instructionSets: cpu.processor.instructionSets,
       threads: cpu.threads, hasVNNI: cpu.processor.hasVNNI, hasAMX: cpu.processor.hasAMX)

@@ -64,7 +64,7 @@ package enum HostEvaluation {
     let node = Node(
       name: "", operation: .pending(record), inputs: ids, outputs: outputs, origins: [])
     var expansion = Expansion(
-      graph: graph, node: node, record: record, evaluate: ReferenceInterpreter.evaluate)
+      graph: graph, node: node, record: record, evaluate: Interpreter.evaluate)
     try instance.expand(&expansion)
     let (expanded, results, _) = expansion.finish()
     let values = try run(expanded)
@@ -90,7 +90,7 @@ package enum HostEvaluation {
       let inputs = node.inputs.map { id in id.flatMap { computed[$0] ?? graph[$0].constant } }
       let types = node.outputs.compactMap { graph[$0].type }
       do {
-        let tensors = try ReferenceInterpreter.evaluate(problem, inputs, types)
+        let tensors = try Interpreter.evaluate(problem, inputs, types)
         for (id, tensor) in zip(node.outputs, tensors) { computed[id] = tensor }
       } catch {
         throw OperatorError(error.description)

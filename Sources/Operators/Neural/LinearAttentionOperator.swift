@@ -118,7 +118,7 @@ private struct LinearAttentionStep {
     let node = Node(
       name: "\(name)/step", operation: .pending(record), inputs: inputs, outputs: [], origins: [])
     var expansion = Expansion(
-      graph: graph, node: node, record: record, evaluate: ReferenceInterpreter.evaluate)
+      graph: graph, node: node, record: record, evaluate: Interpreter.evaluate)
     let (memory, read) = try emit(&expansion)
     graph = expansion.finish().graph
     graph.outputs = [("memory", memory.value), ("read", read.value)]

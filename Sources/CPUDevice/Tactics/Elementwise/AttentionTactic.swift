@@ -37,17 +37,32 @@ struct AttentionTactic: CPUTactic {
     guard packed < Self.maximumScratch else { return nil }
   }
 
-  /// The register tile that wastes the least of its columns.
+  /// The register tiles that waste the least of their columns.
   private static func tile(_ kernels: CPUKernelTable, columns: Int) -> AttentionTile? {
-    func cost(_ variant: ContractionVariant) -> Double {
-      let padded = (columns + variant.columns - 1) / variant.columns * variant.columns
-      let loads = Double(variant.rows * variant.columns / kernels.vectorWidth)
+    func cost(_ variant: ContractionVariant, _ columns: Int) -> Double {
+      let vectors = Double(variant.columns / kernels.vectorWidth)
+      let rows = Double(variant.rows)
       // Narrow tiles load more for each product.
-      return Double(padded)
-        * (1 + Double(variant.rows + variant.columns / kernels.vectorWidth) / loads / 2)
+      return Double(columns) * (1 + (rows + vectors) / (rows * vectors) / 2)
     }
-    return kernels.contraction.variants.min { cost($0) < cost($1) }
-      .map { AttentionTile(rows: $0.rows, columns: $0.columns, function: $0.tile) }
+    var best: AttentionTile?
+    var least = Double.infinity
+    for main in kernels.contraction.variants {
+      for tail in kernels.contraction.variants where tail.columns <= main.columns {
+        var tile = AttentionTile(rows: main.rows, columns: main.columns, function: main.tile)
+        tile.tailRows = tail.rows
+        tile.tailColumns = tail.columns
+        tile.tailFunction = tail.tile
+        let whole = columns / main.columns * main.columns
+        let rest = tile.paddedColumns(columns) - whole
+        let sum = cost(main, whole) + cost(rest == tail.columns ? tail : main, rest)
+        if sum < least {
+          least = sum
+          best = tile
+        }
+      }
+    }
+    return best
   }
 
   private func seconds(_ request: TacticRequest) -> Double {

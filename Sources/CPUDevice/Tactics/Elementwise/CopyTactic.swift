@@ -47,7 +47,7 @@ struct CopyTactic: CPUTactic {
       extents: piece.target.shape, strides: [piece.target.strides, piece.source.strides])
     let isRun = (axes.strides[1].last ?? 1).magnitude <= 1
     return Double(piece.target.elementCount)
-      * max(2 * Double(elementBytes) / ElementwiseCost.bytesPerSecond, isRun ? 0 : 1.5e-9)
+      * max(2 * Double(elementBytes) / ElementwiseCost.bytesPerSecond, isRun ? 0 : 0.5e-9)
   }
 
   func estimate(_ request: TacticRequest) -> Double {

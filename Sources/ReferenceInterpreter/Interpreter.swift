@@ -7,7 +7,7 @@ package import TensorModel
 /// stored; casts round, and so does an argument of a discontinuous function (`floor`, comparisons, ...), so
 /// that a fused expression makes the decisions that its parts would make one by one. Integers are computed
 /// modulo 2^64 and wrapped to their type.
-package enum ReferenceInterpreter {
+package enum Interpreter {
   /// Bytes of scratch and results that one problem may take.
   private static let maximumBytes = Limits().tensorBytes
 

@@ -5,7 +5,7 @@ package import ProgramModel
 import TensorModel
 
 /// The processor of this machine.
-package final class CPUDevice: Device {
+package final class CPU: Device {
   package let kernels: CPUKernelTable
   package let threads: Int
   package let pool: ThreadPool
