@@ -74,6 +74,7 @@ package struct Pipeline: Sendable {
   ) throws(NeedletailError) -> CompiledProgram {
     var options = LoweringOptions()
     options.worksInPlace = optimizations.contains(.dynamicTensorMemory)
+    options.assignsLayouts = optimizations != .native
     options.aliasesConcatenations = optimizations.contains(.dynamicTensorMemory)
     let program: Program
     do { program = try GraphLowering.lower(graph, options: options) } catch {

@@ -13,6 +13,9 @@ package struct LoweringError: Error, Sendable, CustomStringConvertible {
 package struct LoweringOptions: Sendable, Hashable {
   /// Concatenations are written in place by their producers.
   package var aliasesConcatenations = true
+  /// Layouts are chosen for the whole graph; otherwise every value has the model's own, and a kernel that
+  /// wants another converts its operands and its results.
+  package var assignsLayouts = true
   /// Results take the place of operands that are not needed any more.
   package var worksInPlace = true
   package init() {}
@@ -50,7 +53,8 @@ package struct GraphLowering {
       }
     }
     indexed = IndexedGraph(graph)
-    layouts = LayoutAssignment(indexed) { graph[$0].type }
+    layouts =
+      options.assignsLayouts ? LayoutAssignment(indexed) { graph[$0].type } : LayoutAssignment()
     self.options = options
     program = Program(name: graph.name)
     for (index, input) in graph.inputs.enumerated() {
@@ -135,10 +139,37 @@ package struct GraphLowering {
       inputs.append(try operand(view(input), index, problem, node))
     }
     var outputs: [View] = []
-    for output in node.outputs { outputs.append(try place(output)) }
+    var conversions: [Step] = []
+    for output in node.outputs {
+      let target = try place(output)
+      let view = writable(target, problem)
+      outputs.append(view)
+      if view != target {
+        conversions.append(
+          Step(
+            name: "\(node.name):layout", problem: .copy(.reshape(Shape(view.shape))),
+            inputs: [view],
+            outputs: [target], origins: node.origins))
+      }
+    }
     program.steps.append(
       Step(
         name: node.name, problem: problem, inputs: inputs, outputs: outputs, origins: node.origins))
+    program.steps += conversions
+  }
+
+  /// The place itself, or a buffer in a layout that the problem's kernels write.
+  private mutating func writable(_ view: View, _ problem: KernelProblem) -> View {
+    switch problem {
+    case .convolution, .window, .resample:
+      guard view.rank >= 3, !view.isContiguous(along: 1) else { return view }
+      let buffer = program.addBuffer(
+        .activation, byteCount: view.elementCount * view.dataType.byteCount)
+      return View(
+        dense: buffer, dataType: view.dataType, shape: view.shape,
+        order: LayoutAssignment.channelsLast(rank: view.rank))
+    default: return view
+    }
   }
 
   /// The operand in a layout that the problem's kernels read.

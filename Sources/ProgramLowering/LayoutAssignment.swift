@@ -9,6 +9,9 @@ import TensorModel
 struct LayoutAssignment {
   private(set) var orders: [ValueID: [Int]] = [:]
 
+  /// Every value in row-major order.
+  init() {}
+
   init(_ graph: IndexedGraph, types: (ValueID) -> TensorType?) {
     for (_, node) in graph.graph.liveNodes {
       guard case .kernel(let problem) = node.operation else { continue }

@@ -11,8 +11,9 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench",
     abstract: "Measure a model: native against optimised, side by side.",
     discussion: """
-      Native is the same model run operator by operator in FP32 with the same kernels, with a buffer for \
-      each tensor, without fusion and without tuning. All columns are measured in one run, in turns.
+      Native is the same model run operator by operator in FP32 with the same kernels: tensors in the \
+      model's own layout, each in a buffer of its own, no fusion, no tuning. All columns are measured in one \
+      run, in turns; --ablate shows what each optimisation is worth by itself.
 
       needletail bench resnet50
       needletail bench model.onnx --shapes image:8x3x224x224 --threads 1 --steps 200
