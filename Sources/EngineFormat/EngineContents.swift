@@ -1,5 +1,6 @@
 package import GraphModel
 package import KernelAutoTuning
+package import TensorModel
 
 /// What an engine file holds: the optimised graph with its weights, what is known about how it was made,
 /// and the tactics chosen for each device class it was tuned on.
@@ -9,6 +10,8 @@ package struct EngineContents: Sendable {
   /// For `inspect`: how the engine was made. No paths, no times.
   package var metadata: [String: String]
   package var sections: [DeviceSection]
+  /// The mapped file that the weights lie in; nil for an engine that was built now.
+  package var mapping: TensorStorage?
 
   package init(
     name: String, graph: Graph, metadata: [String: String], sections: [DeviceSection]

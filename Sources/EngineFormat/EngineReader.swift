@@ -34,8 +34,10 @@ struct EngineReader {
     for section in sections where section.kind == .device {
       devices.append(try decode(section, "a device section"))
     }
-    return EngineContents(
+    var contents = EngineContents(
       name: manifest.name, graph: graph, metadata: manifest.metadata, sections: devices)
+    contents.mapping = storage
+    return contents
   }
 
   private var bytes: UnsafeRawBufferPointer {

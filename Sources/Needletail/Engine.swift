@@ -33,7 +33,8 @@ public final class Engine: Sendable {
     }
     let device = try Devices.open(device, threads: threads)
     let section = contents.sections.first { $0.deviceClass == device.deviceClass }
-    let runtime = Runtime(pipeline: Pipeline(), device: device, tactics: StoredTactics(section))
+    var runtime = Runtime(pipeline: Pipeline(), device: device, tactics: StoredTactics(section))
+    runtime.mapping = contents.mapping
     self.init(
       contents: contents, executor: GraphExecutor(contents.graph, runtime: runtime), report: nil)
   }

@@ -41,4 +41,11 @@ package final class TensorStorage: @unchecked Sendable {
   }
 
   deinit { release() }
+
+  /// Lets the system forget what it has read of a mapped file; it is read again where it is needed.
+  package func discardPages() {
+    #if canImport(Glibc)
+      if !isWritable { madvise(base, byteCount, MADV_DONTNEED) }
+    #endif
+  }
 }

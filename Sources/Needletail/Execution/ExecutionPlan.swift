@@ -74,6 +74,8 @@ struct Runtime: Sendable {
   var pipeline: Pipeline
   var device: any Device
   var tactics: any TacticSource
+  /// The engine's file, of which nothing needs to stay in memory once weights are packed.
+  var mapping: TensorStorage?
 }
 
 /// Contexts that are not in use.

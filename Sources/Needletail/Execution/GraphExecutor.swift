@@ -30,6 +30,7 @@ final class GraphExecutor: Sendable {
     }
     if let known { return known }
     let plan = try makePlan(types)
+    runtime.mapping?.discardPages()
     plans.withLock { plans in
       if plans.count >= Self.maximumPlans { plans.removeFirst() }
       plans.append((types, plan))
