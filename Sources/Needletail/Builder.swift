@@ -22,7 +22,8 @@ public struct Builder: Sendable {
   /// A file of timings to start from; what is measured is added to it. The same cache gives the same
   /// engine, byte for byte.
   public var timingCache: URL?
-  /// The extents to tune for, by input name. Symbolic extents that are not given are tuned at 1.
+  /// Extents to fix, by input name: the engine takes no others. Symbolic extents that are not given stay
+  /// symbolic, and are tuned at 1.
   public var shapes: [String: [Int]] = [:]
   /// Told about the progress of long work.
   public var progress: (@Sendable (BuildProgress) -> Void)?
