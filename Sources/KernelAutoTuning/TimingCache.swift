@@ -47,7 +47,8 @@ package struct TimingCache: Sendable, Equatable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let problem = (try? encoder.encode(step.problem)).map { String(decoding: $0, as: UTF8.self) }
-    return "\(problem ?? step.problem.family) | \(inputs) -> \(outputs)"
+    let arithmetic = step.arithmetic == .exact ? "" : " | \(step.arithmetic.rawValue)"
+    return "\(problem ?? step.problem.family) | \(inputs) -> \(outputs)\(arithmetic)"
   }
 }
 

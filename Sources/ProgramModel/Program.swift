@@ -35,6 +35,7 @@ package struct Step: Sendable {
   package var outputs: [View]
   /// The model's nodes that the step computes.
   package var origins: [String]
+  package var arithmetic = Arithmetic.exact
 
   package init(
     name: String, problem: KernelProblem, inputs: [View?], outputs: [View], origins: [String]

@@ -1,0 +1,3 @@
+package enum ContractionKernels {
+  package static func tactics(for request: CUDARequest) -> [any CUDATactic] { [] }
+}

@@ -1,0 +1,3 @@
+package enum DirectKernels {
+  package static func tactics(for request: CUDARequest) -> [any CUDATactic] { [] }
+}

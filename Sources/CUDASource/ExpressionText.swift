@@ -1,0 +1,282 @@
+package import KernelModel
+package import TensorModel
+
+/// An expression as C++: statements that come first, and the text of the value.
+package struct RenderedExpression: Sendable {
+  package var statements: [String]
+  /// In the type that arithmetic is done in.
+  package var value: String
+  package var type: DataType
+
+  /// The value as an element of memory.
+  package var stored: String { "store<\(type.cudaStorage ?? "float")>(\(value))" }
+}
+
+/// A value that an expression refers to, as text in the type that arithmetic is done in.
+package struct OperandText: Sendable {
+  package var text: String
+  package var type: DataType
+
+  package init(_ text: String, _ type: DataType) {
+    self.text = text
+    self.type = type
+  }
+}
+
+extension ScalarExpression {
+  /// Renders the expression; equal parts are computed once.
+  ///
+  /// - Parameters:
+  ///   - indices: for each axis the text of the result's coordinate.
+  ///   - prefix: begins the names of the variables that the statements declare.
+  package func cudaText(
+    operands: [OperandText], indices: [String] = [], prefix: String = "e"
+  ) throws(CUDASourceError) -> RenderedExpression {
+    var writer = ExpressionWriter(operands: operands, indices: indices, prefix: prefix)
+    let value = try writer.write(self)
+    return RenderedExpression(statements: writer.statements, value: value.text, type: value.type)
+  }
+}
+
+private struct ExpressionWriter {
+  let operands: [OperandText]
+  let indices: [String]
+  let prefix: String
+  var statements: [String] = []
+  private var known: [ScalarExpression: OperandText] = [:]
+
+  init(operands: [OperandText], indices: [String], prefix: String) {
+    self.operands = operands
+    self.indices = indices
+    self.prefix = prefix
+  }
+
+  mutating func write(_ expression: ScalarExpression) throws(CUDASourceError) -> OperandText {
+    switch expression {
+    case .operand(let index):
+      guard operands.indices.contains(index) else {
+        throw CUDASourceError("the expression has no operand \(index)")
+      }
+      return operands[index]
+    case .constant(let value, let type): return OperandText(type.cudaLiteral(value), type)
+    case .integer(let value, let type): return OperandText(type.cudaLiteral(value), type)
+    case .index(let axis):
+      guard indices.indices.contains(axis) else {
+        throw CUDASourceError("the expression has no axis \(axis)")
+      }
+      return OperandText("(int64_t)(\(indices[axis]))", .int64)
+    default: break
+    }
+    if let same = known[expression] { return same }
+    let value = try compute(expression)
+    guard let type = value.type.cudaArithmetic else {
+      throw CUDASourceError("kernels do not compute with \(value.type)")
+    }
+    let name = "\(prefix)\(statements.count)"
+    statements.append("const \(type) \(name) = \(value.text);")
+    let result = OperandText(name, value.type)
+    known[expression] = result
+    return result
+  }
+
+  private mutating func compute(_ expression: ScalarExpression) throws(CUDASourceError)
+    -> OperandText
+  {
+    switch expression {
+    case .unary(let function, let a):
+      let x = try write(a)
+      return try ScalarFunctionText.unary(function, x)
+    case .binary(let function, let a, let b):
+      let x = try write(a)
+      let y = try write(b)
+      return try ScalarFunctionText.binary(function, x, y)
+    case .select(let condition, let a, let b):
+      let c = try write(condition)
+      let x = try write(a)
+      let y = try write(b)
+      return OperandText("\(c.text) ? \(x.text) : \(y.text)", x.type)
+    case .cast(let a, let type):
+      return try ScalarFunctionText.cast(try write(a), to: type)
+    case .operand, .constant, .integer, .index: return try write(expression)
+    }
+  }
+}
+
+/// The text of scalar functions.
+private enum ScalarFunctionText {
+  static func unary(
+    _ function: UnaryFunction, _ a: OperandText
+  ) throws(CUDASourceError) -> OperandText {
+    if a.type.isFloatingPoint { return floating(function, a) }
+    if let text = integer(function, a) { return text }
+    // Computed as a real number and truncated.
+    let real = floating(function, OperandText("(double)\(a.text)", .float64))
+    return try cast(real, to: a.type)
+  }
+
+  private static func floating(_ function: UnaryFunction, _ a: OperandText) -> OperandText {
+    let isDouble = a.type == .float64
+    let x = a.text
+    func call(_ name: String) -> String { "\(name)\(isDouble ? "" : "f")(\(x))" }
+    let one = isDouble ? "1.0" : "1.0f"
+    let infinity = isDouble ? "INFINITY_D" : "INFINITY_F"
+    let text: String
+    switch function {
+    case .negate: text = "-\(x)"
+    case .absolute: text = call("fabs")
+    case .sign: text = "\(x) > 0 ? \(one) : \(x) < 0 ? -\(one) : \(x)"
+    case .reciprocal: text = "\(one) / \(x)"
+    case .squareRoot: text = call("sqrt")
+    case .reciprocalSquareRoot: text = "\(one) / \(call("sqrt"))"
+    case .exponential: text = call("exp")
+    case .logarithm: text = call("log")
+    case .logarithm1p: text = call("log1p")
+    case .exponentialMinus1: text = call("expm1")
+    case .sine: text = call("sin")
+    case .cosine: text = call("cos")
+    case .tangent: text = call("tan")
+    case .arcSine: text = call("asin")
+    case .arcCosine: text = call("acos")
+    case .arcTangent: text = call("atan")
+    case .hyperbolicSine: text = call("sinh")
+    case .hyperbolicCosine: text = call("cosh")
+    case .hyperbolicTangent: text = call("tanh")
+    case .areaSine: text = call("asinh")
+    case .areaCosine: text = call("acosh")
+    case .areaTangent: text = call("atanh")
+    case .sigmoid: text = "\(one) / (\(one) + exp\(isDouble ? "" : "f")(-\(x)))"
+    case .errorFunction: text = call("erf")
+    case .floor: text = call("floor")
+    case .ceiling: text = call("ceil")
+    case .round: text = call("rint")
+    case .truncate: text = call("trunc")
+    case .isNaN: return OperandText("\(x) != \(x)", .bool)
+    case .isInfinite: return OperandText("\(call("fabs")) == \(infinity)", .bool)
+    case .isPositiveInfinite: return OperandText("\(x) == \(infinity)", .bool)
+    case .isNegativeInfinite: return OperandText("\(x) == -\(infinity)", .bool)
+    case .logicalNot, .bitwiseNot: text = isDouble ? "NAN_D" : "NAN_F"
+    }
+    return OperandText(text, a.type)
+  }
+
+  private static func integer(_ function: UnaryFunction, _ a: OperandText) -> OperandText? {
+    let x = a.text
+    let type = a.type.cudaArithmetic ?? "int32_t"
+    let text: String
+    switch function {
+    case .negate: text = "(\(type))(0 - (uint64_t)\(x))"
+    case .absolute: text = "\(x) < 0 ? (\(type))(0 - (uint64_t)\(x)) : \(x)"
+    case .sign: text = "(\(type))(\(x) > 0 ? 1 : \(x) < 0 ? -1 : 0)"
+    case .reciprocal: text = "(\(type))(\(x) == 1 || (\(x) < 0 && \(x) + 1 == 0) ? \(x) : 0)"
+    case .floor, .ceiling, .round, .truncate: text = x
+    case .logicalNot: text = "!\(x)"
+    case .bitwiseNot: text = a.type == .bool ? "!\(x)" : "(\(type))(~(uint64_t)\(x))"
+    case .isNaN, .isInfinite, .isPositiveInfinite, .isNegativeInfinite:
+      return OperandText("false", .bool)
+    default: return nil
+    }
+    return OperandText(text, a.type).narrowed
+  }
+
+  static func binary(
+    _ function: BinaryFunction, _ a: OperandText, _ b: OperandText
+  ) throws(CUDASourceError) -> OperandText {
+    let comparisons: [BinaryFunction: String] = [
+      .equal: "==", .notEqual: "!=", .less: "<", .lessOrEqual: "<=", .greater: ">",
+      .greaterOrEqual: ">=",
+    ]
+    if let sign = comparisons[function] {
+      return OperandText("\(a.text) \(sign) \(b.text)", .bool)
+    }
+    if a.type.isFloatingPoint { return floating(function, a, b) }
+    return integer(function, a, b)
+  }
+
+  private static func floating(
+    _ function: BinaryFunction, _ a: OperandText, _ b: OperandText
+  ) -> OperandText {
+    let isDouble = a.type == .float64
+    let x = a.text, y = b.text
+    func call(_ name: String) -> String { "\(name)\(isDouble ? "" : "f")(\(x), \(y))" }
+    let text: String
+    switch function {
+    case .add: text = "\(x) + \(y)"
+    case .subtract: text = "\(x) - \(y)"
+    case .multiply: text = "\(x) * \(y)"
+    case .divide: text = "\(x) / \(y)"
+    case .floorDivide: text = "floor\(isDouble ? "" : "f")(\(x) / \(y))"
+    case .moduloTruncate: text = call("fmod")
+    case .moduloFloor: text = "modulo_floor(\(x), \(y))"
+    case .power: text = call("pow")
+    case .minimum: text = "\(x) != \(x) || \(x) < \(y) ? \(x) : \(y)"
+    case .maximum: text = "\(x) != \(x) || \(x) > \(y) ? \(x) : \(y)"
+    case .arcTangent2: text = call("atan2")
+    default: text = isDouble ? "NAN_D" : "NAN_F"
+    }
+    return OperandText(text, a.type)
+  }
+
+  private static func integer(
+    _ function: BinaryFunction, _ a: OperandText, _ b: OperandText
+  ) -> OperandText {
+    let type = a.type.cudaArithmetic ?? "int32_t"
+    let x = a.text, y = b.text
+    func wrapping(_ sign: String) -> String { "(\(type))((uint64_t)\(x) \(sign) (uint64_t)\(y))" }
+    let text: String
+    switch function {
+    case .add: text = wrapping("+")
+    case .subtract: text = wrapping("-")
+    case .multiply: text = wrapping("*")
+    case .divide: text = "integer_divide(\(x), \(y))"
+    case .floorDivide: text = "integer_floor_divide(\(x), \(y))"
+    case .moduloFloor: text = "integer_modulo_floor(\(x), \(y))"
+    case .moduloTruncate: text = "integer_modulo(\(x), \(y))"
+    case .power: text = "integer_power(\(x), \(y))"
+    case .minimum: text = "\(x) < \(y) ? \(x) : \(y)"
+    case .maximum: text = "\(x) > \(y) ? \(x) : \(y)"
+    case .arcTangent2: text = "(\(type))atan2((double)\(x), (double)\(y))"
+    case .bitwiseAnd, .logicalAnd: text = "(\(type))(\(x) & \(y))"
+    case .bitwiseOr, .logicalOr: text = "(\(type))(\(x) | \(y))"
+    case .bitwiseXor, .logicalXor: text = "(\(type))(\(x) ^ \(y))"
+    case .shiftLeft: text = "integer_shift_left(\(x), \(y))"
+    case .shiftRight: text = "integer_shift_right(\(x), \(y))"
+    default: text = x
+    }
+    return OperandText(text, a.type).narrowed
+  }
+
+  static func cast(_ a: OperandText, to type: DataType) throws(CUDASourceError) -> OperandText {
+    guard let target = type.cudaArithmetic else {
+      throw CUDASourceError("kernels do not compute with \(type)")
+    }
+    if a.type == type { return a }
+    let x = a.text
+    switch type {
+    case .bool: return OperandText("\(x) != 0", .bool)
+    case .float16: return OperandText("half_to_float(float_to_half((float)\(x)))", type)
+    case .bfloat16: return OperandText("bfloat_to_float(float_to_bfloat((float)\(x)))", type)
+    case .float32, .float64: return OperandText("(\(target))\(x)", type)
+    default: break
+    }
+    guard a.type.isFloatingPoint else { return OperandText("(\(target))\(x)", type).narrowed }
+    if type == .uint64 { return OperandText("real_to_unsigned(\(x))", type) }
+    guard let range = type.integerRange else {
+      throw CUDASourceError("kernels do not compute with \(type)")
+    }
+    let bounds = [range.lowerBound, range.upperBound].map { DataType.int64.cudaLiteral($0) }
+    return OperandText("(\(target))real_to_integer(\(x), \(bounds[0]), \(bounds[1]))", type)
+  }
+}
+
+extension OperandText {
+  /// Integers of fewer bits than their byte, brought back into range.
+  fileprivate var narrowed: OperandText {
+    switch type {
+    case .int4: OperandText("(int8_t)((int8_t)((\(text)) << 4) >> 4)", type)
+    case .int2: OperandText("(int8_t)((int8_t)((\(text)) << 6) >> 6)", type)
+    case .uint4: OperandText("(uint8_t)((\(text)) & 15)", type)
+    case .uint2: OperandText("(uint8_t)((\(text)) & 3)", type)
+    default: self
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/// What every kernel begins with: types, conversions and the few machine instructions that kernels use,
+/// each as a function. A kernel's own text holds no assembly, so that it also compiles for a host that
+/// provides what `machine` declares.
+package enum Prelude {
+  package static let text = machine + portable
+
+  /// What only a GPU's compiler understands.
+  static let machine = attributes + types + instructions + warps + matrices
+
+  /// The rest, in terms of the machine's functions.
+  package static let portable = conversions + integers
+
+  private static let attributes = #"""
+    #define DEVICE __device__ __forceinline__
+    #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+    #define SHARED __shared__
+    extern __shared__ __align__(1024) unsigned char dynamic_shared[];
+
+    """#
+
+  /// Element types; part of the machine because hosts have their own names for integers.
+  private static let types = #"""
+    typedef signed char int8_t;
+    typedef unsigned char uint8_t;
+    typedef short int16_t;
+    typedef unsigned short uint16_t;
+    typedef int int32_t;
+    typedef unsigned int uint32_t;
+    typedef long long int64_t;
+    typedef unsigned long long uint64_t;
+    #define INFINITY_F __int_as_float(0x7f800000)
+    #define NAN_F __int_as_float(0x7fc00000)
+    #define INFINITY_D __longlong_as_double(0x7ff0000000000000ll)
+    #define NAN_D __longlong_as_double(0x7ff8000000000000ll)
+
+    /* Several elements moved at once; addresses are multiples of their size together. */
+    template <class T, int N> struct alignas(sizeof(T) * N) Vector { T at[N]; };
+    template <int N, class T> DEVICE Vector<T, N> load_vector(const T* p) { return *(const Vector<T, N>*)p; }
+    template <int N, class T> DEVICE void store_vector(T* p, Vector<T, N> v) { *(Vector<T, N>*)p = v; }
+
+    """#
+
+  private static let instructions = #"""
+    DEVICE float half_to_float(uint16_t x) { float r; asm("cvt.f32.f16 %0, %1;" : "=f"(r) : "h"(x)); return r; }
+    DEVICE uint16_t float_to_half(float x) { uint16_t r; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(r) : "f"(x)); return r; }
+    DEVICE float bfloat_to_float(uint16_t x) { return __int_as_float((int)((uint32_t)x << 16)); }
+    DEVICE uint16_t float_to_bfloat(float x) { uint16_t r; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(r) : "f"(x)); return r; }
+    /* Two floats to two 16-bit elements; the first in the lower half. */
+    DEVICE uint32_t floats_to_halves(float a, float b) { uint32_t r; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(b), "f"(a)); return r; }
+    DEVICE uint32_t floats_to_bfloats(float a, float b) { uint32_t r; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(b), "f"(a)); return r; }
+    /* The nearest number with 10 bits of mantissa, as tensor cores take it. */
+    DEVICE uint32_t float_to_tf32(float x) { uint32_t r; asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(x)); return r; }
+
+    """#
+
+  private static let conversions = #"""
+    struct half_t { uint16_t bits; };
+    struct bfloat_t { uint16_t bits; };
+    struct bool_t { uint8_t bits; };
+    /* An element in the type that arithmetic is done in. */
+    DEVICE float load(half_t x) { return half_to_float(x.bits); }
+    DEVICE float load(bfloat_t x) { return bfloat_to_float(x.bits); }
+    DEVICE bool load(bool_t x) { return x.bits != 0; }
+    template <class T> DEVICE T load(T x) { return x; }
+    /* The result of arithmetic as an element: store<half_t>(x). */
+    template <class T> struct Store { template <class S> static DEVICE T of(S x) { return (T)x; } };
+    template <> struct Store<half_t> { static DEVICE half_t of(float x) { half_t r; r.bits = float_to_half(x); return r; } };
+    template <> struct Store<bfloat_t> { static DEVICE bfloat_t of(float x) { bfloat_t r; r.bits = float_to_bfloat(x); return r; } };
+    template <> struct Store<bool_t> { static DEVICE bool_t of(bool x) { bool_t r; r.bits = x ? 1 : 0; return r; } };
+    template <class T, class S> DEVICE T store(S x) { return Store<T>::of(x); }
+
+    """#
+
+  private static let integers = #"""
+    template <class T> DEVICE T modulo_floor(T x, T y) { T r = fmod(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }
+    template <class T> DEVICE T integer_divide(T x, T y) { return y == 0 ? 0 : y + 1 == 0 ? (T)(0 - (uint64_t)x) : (T)(x / y); }
+    template <class T> DEVICE T integer_modulo(T x, T y) { return (T)((uint64_t)x - (uint64_t)integer_divide(x, y) * (uint64_t)y); }
+    template <class T> DEVICE T integer_floor_divide(T x, T y) {
+      T q = integer_divide(x, y);
+      return y != 0 && (T)((uint64_t)q * (uint64_t)y) != x && (x < 0) != (y < 0) ? (T)(q - 1) : q;
+    }
+    template <class T> DEVICE T integer_modulo_floor(T x, T y) {
+      T r = integer_modulo(x, y);
+      return r != 0 && (r < 0) != (y < 0) ? (T)(r + y) : r;
+    }
+    template <class T> DEVICE T integer_power(T base, T exponent) {
+      if (exponent < 0) return base == 1 ? 1 : base + 1 == 0 ? (exponent % 2 == 0 ? 1 : base) : 0;
+      uint64_t result = 1, square = (uint64_t)base;
+      for (T rest = exponent; rest > 0; rest /= 2) {
+        if (rest % 2 == 1) result *= square;
+        square *= square;
+      }
+      return (T)result;
+    }
+    template <class T> DEVICE T integer_shift_left(T x, T y) {
+      return y < 0 || y >= (T)(8 * sizeof(T)) ? 0 : (T)((uint64_t)x << y);
+    }
+    template <class T> DEVICE T integer_shift_right(T x, T y) {
+      return y < 0 || y >= (T)(8 * sizeof(T)) ? (x < 0 ? (T)-1 : 0) : (T)(x >> y);
+    }
+    /* Rounded towards zero and clamped; NaN gives 0. */
+    template <class S> DEVICE int64_t real_to_integer(S x, int64_t low, int64_t high) {
+      return x != x ? 0 : x >= (S)high ? high : x <= (S)low ? low : (int64_t)x;
+    }
+    template <class S> DEVICE uint64_t real_to_unsigned(S x) {
+      return x != x || x <= 0 ? 0 : x >= (S)18446744073709551615.0 ? ~0ull : (uint64_t)x;
+    }
+
+    """#
+
+  private static let warps = #"""
+    DEVICE int lane_index() { return threadIdx.x & 31; }
+    DEVICE int warp_index() { return threadIdx.x >> 5; }
+    template <class T> DEVICE T shuffle_xor(T x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+    template <class T> DEVICE T shuffle_down(T x, int delta) { return __shfl_down_sync(0xffffffffu, x, delta); }
+    template <class T> DEVICE T shuffle_up(T x, int delta) { return __shfl_up_sync(0xffffffffu, x, delta); }
+    template <class T> DEVICE T shuffle_from(T x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
+    DEVICE uint32_t ballot(bool x) { return __ballot_sync(0xffffffffu, x); }
+    DEVICE void block_barrier() { __syncthreads(); }
+    DEVICE void warp_barrier() { __syncwarp(); }
+    /* Makes a block's writes to global memory visible to other blocks. */
+    DEVICE void global_fence() { __threadfence(); }
+    DEVICE float atomic_add(float* p, float x) { return atomicAdd(p, x); }
+    DEVICE int32_t atomic_add(int32_t* p, int32_t x) { return atomicAdd(p, x); }
+    DEVICE uint32_t atomic_compare_exchange(uint32_t* p, uint32_t expected, uint32_t x) { return atomicCAS(p, expected, x); }
+    DEVICE uint64_t atomic_compare_exchange(uint64_t* p, uint64_t expected, uint64_t x) { return atomicCAS(p, expected, x); }
+
+    """#
+
+  private static let matrices = #"""
+    /* d += a * b on a warp: a 16 x 16 (row), b 16 x 8 (column), fragments as mma.m16n8k16 defines them. */
+    DEVICE void mma_half(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+      asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+    DEVICE void mma_bfloat(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+      asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+    /* d += a * b on a warp: a 16 x 8, b 8 x 8 of tf32. */
+    DEVICE void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+      asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+    DEVICE uint32_t shared_address(const void* p) { return (uint32_t)__cvta_generic_to_shared(p); }
+    /* Four 8 x 8 matrices of 16-bit elements: lane i gives the address of row i % 8 of matrix i / 8. */
+    DEVICE void load_matrices(uint32_t (&r)[4], const void* row) {
+      asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(shared_address(row)) : "memory");
+    }
+    DEVICE void load_matrices_transposed(uint32_t (&r)[4], const void* row) {
+      asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(shared_address(row)) : "memory");
+    }
+    /* Bytes (4, 8 or 16) from global to shared memory without waiting; zeros where not wanted. */
+    template <int bytes> DEVICE void copy_async(void* shared, const void* global, bool wanted) {
+      int size = wanted ? bytes : 0;
+      if (bytes == 16) asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(shared_address(shared)), "l"(global), "r"(size) : "memory");
+      else asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" :: "r"(shared_address(shared)), "l"(global), "n"(bytes), "r"(size) : "memory");
+    }
+    DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+    /* Waits until at most `pending` of this thread's groups are unfinished. */
+    template <int pending> DEVICE void copy_async_wait() { asm volatile("cp.async.wait_group %0;" :: "n"(pending) : "memory"); }
+
+    """#
+}

@@ -1,0 +1,3 @@
+package enum SequenceKernels {
+  package static func tactics(for request: CUDARequest) -> [any CUDATactic] { [] }
+}

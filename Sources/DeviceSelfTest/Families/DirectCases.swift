@@ -1,0 +1,3 @@
+enum DirectCases {
+  static let families: [SelfTest.Family] = []
+}

@@ -1,0 +1,3 @@
+enum MovementCases {
+  static let families: [SelfTest.Family] = []
+}

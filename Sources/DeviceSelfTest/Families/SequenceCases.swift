@@ -1,0 +1,3 @@
+enum SequenceCases {
+  static let families: [SelfTest.Family] = []
+}
