@@ -60,12 +60,16 @@ let layers: [Target] =
       "ProgramLowering", imports: ["TensorModel", "KernelModel", "GraphModel", "ProgramModel"]),
     layer("DeviceInterface", imports: ["TensorModel", "KernelModel", "ProgramModel"]),
     layer(
+      "ReferenceExecution",
+      imports: ["TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel"]),
+    layer(
       "DeviceSelfTest",
       imports: [
         "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
       ]
     ),
     layer("CUDASource", imports: ["TensorModel", "KernelModel", "ProgramModel"]),
+    layer("CUDADriver", imports: [crypto]),
     .target(name: "CProcessor", path: "Sources/CProcessor"),
     .target(name: "CPUIntrinsics", path: "Sources/CPUIntrinsics"),
     layer("CPUKernelInterface"),
@@ -81,10 +85,16 @@ let layers: [Target] =
     layer(
       "CPUDevice",
       imports: [
-        "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
-        "CProcessor", "CPUKernelInterface", "CPUKernels", "DynamicTensorMemory",
+        "TensorModel", "KernelModel", "ReferenceExecution", "ProgramModel", "DeviceInterface",
+        "DeviceSelfTest", "CProcessor", "CPUKernelInterface", "CPUKernels", "DynamicTensorMemory",
         "MultiStreamExecution",
       ] + wideKernels.map { .target(name: $0.name) }),
+    layer(
+      "CUDADevice",
+      imports: [
+        "TensorModel", "KernelModel", "ReferenceExecution", "ProgramModel", "DeviceInterface",
+        "DeviceSelfTest", "CUDASource", "CUDADriver", "DynamicTensorMemory", "MultiStreamExecution",
+      ]),
     layer(
       "EngineFormat",
       imports: ["TensorModel", "KernelModel", "GraphModel", "KernelAutoTuning", crypto]),
@@ -96,7 +106,7 @@ let layers: [Target] =
         "ModelZoo", "GraphSimplification", "LayerTensorFusion", "PrecisionCalibration",
         "ProgramModel",
         "ProgramLowering", "DeviceInterface", "DynamicTensorMemory", "KernelAutoTuning",
-        "MultiStreamExecution", "CPUDevice", "EngineFormat", crypto,
+        "MultiStreamExecution", "CPUDevice", "CUDADevice", "EngineFormat", crypto,
       ]),
   ]
 
@@ -132,7 +142,7 @@ let tests: [Target] = [
     "CUDASourceTests",
     imports: [
       "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
-      "DeviceSelfTest", "CUDASource",
+      "DeviceSelfTest", "CUDASource", "CUDADriver",
     ]),
   test("DynamicTensorMemoryTests", imports: ["DynamicTensorMemory"]),
   test("MultiStreamExecutionTests", imports: ["MultiStreamExecution"]),
@@ -166,7 +176,8 @@ let package = Package(
       dependencies: [
         "TensorModel", "GraphModel", "KernelModel", "ProgramModel", "KernelAutoTuning",
         "DeviceInterface",
-        "CPUDevice", "Operators", "EngineFormat", "PrecisionCalibration", "ModelZoo", "Needletail",
+        "CPUDevice", "CUDADevice", "DeviceSelfTest", "Operators", "EngineFormat",
+        "PrecisionCalibration", "ModelZoo", "Needletail",
         arguments,
       ],
       path: "Sources/NeedletailTool")

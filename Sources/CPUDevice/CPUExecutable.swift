@@ -13,7 +13,7 @@ package final class CPUExecutable: Executable {
   let schedule: StreamSchedule
   let plan: MemoryPlan
   let device: CPU
-  let referenceSteps: [ReferenceStep]
+  let referenceSteps: [PreparedReferenceStep]
   package let tactics: [Tactic]
 
   package var arenaBytes: Int { plan.arenaBytes }
@@ -50,7 +50,7 @@ package final class CPUExecutable: Executable {
         reuses: options.plansMemory)
     } catch { throw DeviceError("planning memory: \(error.description)") }
     referenceSteps = prepared.flatMap(\.phases).compactMap {
-      $0.parameters.object(as: ReferenceStep.self)
+      $0.parameters.object(as: PreparedReferenceStep.self)
     }
     self.program = program
     self.device = device

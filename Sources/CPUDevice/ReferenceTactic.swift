@@ -1,6 +1,6 @@
 import KernelModel
 import ProgramModel
-import ReferenceInterpreter
+import ReferenceExecution
 import Synchronization
 import TensorModel
 
@@ -20,40 +20,27 @@ struct ReferenceTactic: CPUTactic {
     let operands =
       inputs.map { KernelPhase.Operand.input($0) } + step.outputs.indices.map { .output($0) }
     let phase = KernelPhase(
-      function: runReferenceStep, parameters: ParameterBlock(object: ReferenceStep(step)),
+      function: runReferenceStep, parameters: ParameterBlock(object: PreparedReferenceStep(step)),
       operands: operands, taskCount: 1)
     return PreparedKernel(phases: [phase])
   }
 }
 
 /// A step for the interpreter, and what went wrong when it last ran.
-final class ReferenceStep: Sendable {
+final class PreparedReferenceStep: Sendable {
   let step: Step
   let failure = Mutex<String?>(nil)
 
   init(_ step: Step) { self.step = step }
 
   func run(_ operands: UnsafePointer<UnsafeMutableRawPointer>) {
+    let inputCount = step.inputs.count { $0 != nil }
     do {
-      var next = 0
-      var inputs: [Tensor?] = []
-      for view in step.inputs {
-        guard let view else {
-          inputs.append(nil)
-          continue
-        }
-        inputs.append(try StridedCopy.gather(view, from: operands[next]))
-        next += 1
-      }
-      let results = try Interpreter.evaluate(
-        step.problem, inputs, step.outputs.map(\.type))
-      for (tensor, view) in zip(results, step.outputs) {
-        StridedCopy.scatter(tensor, to: view, at: operands[next])
-        next += 1
-      }
+      try ReferenceStep.run(
+        step, inputs: (0..<inputCount).map { UnsafeRawPointer(operands[$0]) },
+        outputs: step.outputs.indices.map { operands[inputCount + $0] })
     } catch {
-      let message = "step '\(step.name)': \(error)"
-      failure.withLock { $0 = message }
+      failure.withLock { $0 = error.description }
     }
   }
 }
@@ -63,49 +50,5 @@ private let runReferenceStep:
     UnsafeRawPointer, UnsafePointer<UnsafeMutableRawPointer>, Int, Int, UnsafeMutableRawPointer
   ) -> Void = { parameters, operands, first, end, _ in
     guard first < end else { return }
-    Unmanaged<ReferenceStep>.fromOpaque(parameters).takeUnretainedValue().run(operands)
+    Unmanaged<PreparedReferenceStep>.fromOpaque(parameters).takeUnretainedValue().run(operands)
   }
-
-/// Copies between strided views and dense tensors, element by element.
-enum StridedCopy {
-  static func gather(_ view: View, from base: UnsafeMutableRawPointer) throws(TensorError) -> Tensor
-  {
-    var tensor = try Tensor(uninitialized: view.dataType, shape: view.shape)
-    let size = view.dataType.byteCount
-    tensor.withUnsafeMutableBytes { bytes in
-      guard let target = bytes.baseAddress else { return }
-      forEach(view) { index, offset in
-        (target + index * size).copyMemory(from: base + offset * size, byteCount: size)
-      }
-    }
-    return tensor
-  }
-
-  static func scatter(_ tensor: Tensor, to view: View, at base: UnsafeMutableRawPointer) {
-    let size = view.dataType.byteCount
-    tensor.withUnsafeBytes { bytes in
-      guard let source = bytes.baseAddress else { return }
-      forEach(view) { index, offset in
-        (base + offset * size).copyMemory(from: source + index * size, byteCount: size)
-      }
-    }
-  }
-
-  private static func forEach(_ view: View, _ body: (_ index: Int, _ offset: Int) -> Void) {
-    guard view.elementCount > 0 else { return }
-    var position = [Int](repeating: 0, count: view.rank)
-    var offset = 0
-    for index in 0..<view.elementCount {
-      body(index, offset)
-      var axis = view.rank - 1
-      while axis >= 0 {
-        position[axis] += 1
-        offset += view.strides[axis]
-        if position[axis] < view.shape[axis] { break }
-        offset -= view.strides[axis] * view.shape[axis]
-        position[axis] = 0
-        axis -= 1
-      }
-    }
-  }
-}

@@ -75,10 +75,18 @@ package struct ContractionKernels: Sendable {
   package var packWeights: KernelFunction
   /// `CopyInputParameters`.
   package var copyInput: KernelFunction
+  /// For 3x3 convolutions of stride 1.
+  package var winograd: [WinogradKernel]
+  /// The register tiles of those, with `WinogradTileArguments`.
+  package var winogradTiles: [ContractionVariant]
+  /// `WinogradWeightParameters`.
+  package var transformWeights: KernelFunction
 
   package init(
     vectorWidth: Int, variants: [ContractionVariant], contraction: KernelFunction,
-    depthwise: KernelFunction, packWeights: KernelFunction, copyInput: KernelFunction
+    depthwise: KernelFunction, packWeights: KernelFunction, copyInput: KernelFunction,
+    winograd: [WinogradKernel], winogradTiles: [ContractionVariant],
+    transformWeights: KernelFunction
   ) {
     self.vectorWidth = vectorWidth
     self.variants = variants
@@ -86,5 +94,8 @@ package struct ContractionKernels: Sendable {
     self.depthwise = depthwise
     self.packWeights = packWeights
     self.copyInput = copyInput
+    self.winograd = winograd
+    self.winogradTiles = winogradTiles
+    self.transformWeights = transformWeights
   }
 }

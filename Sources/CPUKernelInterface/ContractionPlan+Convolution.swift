@@ -119,7 +119,7 @@ extension ContractionPlan {
   }
 
   /// The packing of constant weights, from operand 0 to operand 1.
-  private static func packing(_ geometry: ConvolutionGeometry, tileColumns: Int) -> PackParameters {
+  static func packing(_ geometry: ConvolutionGeometry, tileColumns: Int) -> PackParameters {
     var packing = PackParameters()
     packing.operands = ContractionOperands(weights: 0, workspace: 1)
     packing.height = geometry.kernelHeight

@@ -45,14 +45,31 @@ extension DataType {
     }
   }
 
-  /// A number of this type as C++ text, in the type that arithmetic is done in.
+  /// A number of this type as C++ text, in the type that arithmetic is done in: rounded to the type,
+  /// towards zero and clamped where it is an integer type.
   package func cudaLiteral(_ value: Double) -> String {
     switch self {
     case .float64: Self.floating(value, suffix: "")
-    case .float32, .float16, .bfloat16: Self.floating(value, suffix: "f")
-    case .bool: value != 0 ? "true" : "false"
-    default: cudaLiteral(Int64(exactly: value.rounded(.towardZero)) ?? 0)
+    case .float32: Self.floating(value, suffix: "f")
+    case .float16, .bfloat16:
+      Self.floating(SmallFloat.decode(SmallFloat.encode(value, self), self), suffix: "f")
+    default: cudaLiteral(integer(value))
     }
+  }
+
+  /// A number rounded towards zero and clamped to an integer type, as 64 bits; `bool`: whether it is not
+  /// 0.
+  package func integer(_ value: Double) -> Int64 {
+    if self == .bool { return value == 0 ? 0 : 1 }
+    if value.isNaN { return 0 }
+    if self == .uint64 {
+      if value <= 0 { return 0 }
+      return value >= 0x1p64 ? -1 : Int64(bitPattern: UInt64(value))
+    }
+    let range = integerRange ?? Int64.min...Int64.max
+    if value >= 0x1p63 { return range.upperBound }
+    if value < -0x1p63 { return range.lowerBound }
+    return min(max(Int64(value), range.lowerBound), range.upperBound)
   }
 
   package func cudaLiteral(_ value: Int64) -> String {

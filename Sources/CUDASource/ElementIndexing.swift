@@ -60,7 +60,7 @@ package struct IndexSpace: Hashable, Sendable {
         lines.append("const int \(prefix)0 = \(rest);")
       } else {
         lines.append("const int \(prefix)\(axis) = \(rest) % \(extents[axis]);")
-        lines.append("const int \(prefix)r\(axis) = \(rest) / \(extents[axis]);")
+        lines.append("const unsigned \(prefix)r\(axis) = \(rest) / \(extents[axis]);")
         rest = "\(prefix)r\(axis)"
       }
     }
@@ -85,5 +85,125 @@ package enum IndexText {
     }
     if constant != 0 || parts.isEmpty { parts.append("\(constant)") }
     return parts.joined(separator: " + ")
+  }
+}
+
+// MARK: - Vectors
+
+extension IndexSpace {
+  /// The space of runs of `width` elements along the innermost axis, whose extent `width` divides.
+  package func divided(by width: Int) -> IndexSpace {
+    var result = self
+    let last = extents.count - 1
+    result.extents[last] /= width
+    for view in strides.indices { result.strides[view][last] *= width }
+    return result
+  }
+}
+
+/// A view that takes part in a walk: strides along the axes of the output, and what else its
+/// elements' addresses are made of.
+package struct Lane: Sendable {
+  /// Elements along each axis of the output.
+  package var strides: [Int]
+  /// Elements before the first; nil: not in memory, the offset itself is what is wanted.
+  package var offset: Int?
+  /// Strides that are multiplied by numbers known only in the kernel.
+  package var steps: [Int]
+
+  /// A view in memory, broadcast to the output's shape.
+  package init(_ view: View, shape: [Int]) {
+    strides = view.expanded(to: shape).strides
+    offset = view.offset
+    steps = []
+  }
+
+  package init(strides: [Int], offset: Int?, steps: [Int] = []) {
+    self.strides = strides
+    self.offset = offset
+    self.steps = steps
+  }
+
+  /// The output's coordinate along an axis.
+  package static func coordinate(_ axis: Int, rank: Int) -> Lane {
+    Lane(strides: (0..<rank).map { $0 == axis ? 1 : 0 }, offset: nil)
+  }
+
+  fileprivate func isAligned(_ width: Int) -> Bool {
+    guard let offset else { return false }
+    return offset % width == 0 && steps.allSatisfy { $0 % width == 0 }
+  }
+}
+
+/// How several views are walked `width` elements of the first at a time, in the order in which these lie
+/// in memory.
+package struct VectorWalk: Sendable {
+  /// How the elements of one view that belong to a vector are reached.
+  package enum Access: Hashable, Sendable {
+    /// They are a vector themselves.
+    case vector
+    /// They are all the same element.
+    case uniform
+    /// They lie that far from each other.
+    case strided(Int)
+    /// By the coordinates of each.
+    case single
+  }
+
+  package let width: Int
+  /// Numbers vectors.
+  package let vectors: IndexSpace
+  /// Numbers elements; the first of vector `i` is `i * width`.
+  package let elements: IndexSpace
+  /// For each lane.
+  package let access: [Access]
+  /// Elements of the output.
+  package let count: Int
+
+  package var vectorCount: Int { ceilingQuotient(count, width) }
+  /// Whether the last vector is not full.
+  package var hasTail: Bool { count % width != 0 }
+
+  /// - Parameters:
+  ///   - shape: the output's extents, none of them 0.
+  ///   - order: its axes, outermost in memory first.
+  ///   - lanes: the output, then the views that are read.
+  /// - Returns: nil where the output cannot be written in vectors of this width.
+  package init?(shape: [Int], order: [Int], lanes: [Lane], width: Int) {
+    let extents = order.map { shape[$0] }
+    let strides = lanes.map { lane in order.map { lane.strides[$0] } }
+    let elements = IndexSpace(shape: extents, strides: strides)
+    self.elements = elements
+    count = elements.elementCount
+    self.width = width
+    let last = elements.extents.count - 1
+    if elements.extents[last] % width == 0 {
+      access = lanes.indices.map { lane in
+        let outer = elements.strides[lane].dropLast().allSatisfy { $0 % width == 0 }
+        return switch elements.strides[lane][last] {
+        case 0: .uniform
+        case 1 where outer && lanes[lane].isAligned(width): .vector
+        case let stride: .strided(stride)
+        }
+      }
+      vectors = elements.divided(by: width)
+      guard access[0] == .vector || width == 1 else { return nil }
+      return
+    }
+    // The output is one run; views that are not are reached element by element.
+    let access: [Access] = lanes.indices.map { lane in
+      let pair = IndexSpace(shape: extents, strides: [strides[0], strides[lane]])
+      guard pair.extents.count == 1, pair.strides[0][0] == 1 else { return .single }
+      return switch pair.strides[1][0] {
+      case 0: .uniform
+      case 1 where lanes[lane].isAligned(width): .vector
+      default: .single
+      }
+    }
+    guard access[0] == .vector else { return nil }
+    self.access = access
+    vectors = IndexSpace(
+      shape: [ceilingQuotient(count, width)],
+      strides: access.map { $0 == .vector ? [width] : [0] })
   }
 }

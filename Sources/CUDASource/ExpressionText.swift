@@ -16,10 +16,13 @@ package struct RenderedExpression: Sendable {
 package struct OperandText: Sendable {
   package var text: String
   package var type: DataType
+  /// Whether it is a number of the type: a 16-bit value that was computed and never stored is not.
+  package var isExact: Bool
 
-  package init(_ text: String, _ type: DataType) {
+  package init(_ text: String, _ type: DataType, isExact: Bool = true) {
     self.text = text
     self.type = type
+    self.isExact = isExact
   }
 }
 
@@ -59,7 +62,7 @@ private struct ExpressionWriter {
       }
       return operands[index]
     case .constant(let value, let type): return OperandText(type.cudaLiteral(value), type)
-    case .integer(let value, let type): return OperandText(type.cudaLiteral(value), type)
+    case .integer(let value, let type): return OperandText(type.cudaLiteral(value), type).narrowed
     case .index(let axis):
       guard indices.indices.contains(axis) else {
         throw CUDASourceError("the expression has no axis \(axis)")
@@ -72,11 +75,25 @@ private struct ExpressionWriter {
     guard let type = value.type.cudaArithmetic else {
       throw CUDASourceError("kernels do not compute with \(value.type)")
     }
-    let name = "\(prefix)\(statements.count)"
-    statements.append("const \(type) \(name) = \(value.text);")
-    let result = OperandText(name, value.type)
+    var result = declare(value, type)
+    if case .cast = expression { result.isExact = true } else { result.isExact = !value.type.isSmallFloat }
     known[expression] = result
     return result
+  }
+
+  private mutating func declare(_ value: OperandText, _ type: String) -> OperandText {
+    let name = "\(prefix)\(statements.count)"
+    statements.append("const \(type) \(name) = \(value.text);")
+    return OperandText(name, value.type)
+  }
+
+  /// An argument of a discontinuous function: a number of its own type.
+  private mutating func writeRounded(
+    _ expression: ScalarExpression
+  ) throws(CUDASourceError) -> OperandText {
+    let value = try write(expression)
+    if value.isExact || !value.type.isSmallFloat { return value }
+    return declare(try ScalarFunctionText.rounded(value), "float")
   }
 
   private mutating func compute(_ expression: ScalarExpression) throws(CUDASourceError)
@@ -84,11 +101,11 @@ private struct ExpressionWriter {
   {
     switch expression {
     case .unary(let function, let a):
-      let x = try write(a)
+      let x = try function.isDiscontinuous ? writeRounded(a) : write(a)
       return try ScalarFunctionText.unary(function, x)
     case .binary(let function, let a, let b):
-      let x = try write(a)
-      let y = try write(b)
+      let x = try function.isDiscontinuous ? writeRounded(a) : write(a)
+      let y = try function.isDiscontinuous ? writeRounded(b) : write(b)
       return try ScalarFunctionText.binary(function, x, y)
     case .select(let condition, let a, let b):
       let c = try write(condition)
@@ -96,9 +113,34 @@ private struct ExpressionWriter {
       let y = try write(b)
       return OperandText("\(c.text) ? \(x.text) : \(y.text)", x.type)
     case .cast(let a, let type):
-      return try ScalarFunctionText.cast(try write(a), to: type)
+      let x = try type.isFloatingPoint ? write(a) : writeRounded(a)
+      return try ScalarFunctionText.cast(x, to: type)
     case .operand, .constant, .integer, .index: return try write(expression)
     }
+  }
+}
+
+extension DataType {
+  /// Whether arithmetic is done in single precision though elements hold less.
+  fileprivate var isSmallFloat: Bool { self == .float16 || self == .bfloat16 }
+}
+
+extension UnaryFunction {
+  /// Whether a small change of the argument can make a large one of the result: what the argument's own
+  /// type cannot hold must not decide.
+  fileprivate var isDiscontinuous: Bool {
+    switch self {
+    case .floor, .ceiling, .round, .truncate, .isInfinite, .isPositiveInfinite,
+      .isNegativeInfinite:
+      true
+    default: false
+    }
+  }
+}
+
+extension BinaryFunction {
+  fileprivate var isDiscontinuous: Bool {
+    isComparison || [.floorDivide, .moduloFloor, .moduloTruncate].contains(self)
   }
 }
 
@@ -204,7 +246,9 @@ private enum ScalarFunctionText {
     case .subtract: text = "\(x) - \(y)"
     case .multiply: text = "\(x) * \(y)"
     case .divide: text = "\(x) / \(y)"
-    case .floorDivide: text = "floor\(isDouble ? "" : "f")(\(x) / \(y))"
+    case .floorDivide:
+      // The quotient of floats in double precision does not round up to an integer.
+      text = isDouble ? "floor(\(x) / \(y))" : "(float)floor((double)\(x) / \(y))"
     case .moduloTruncate: text = call("fmod")
     case .moduloFloor: text = "modulo_floor(\(x), \(y))"
     case .power: text = call("pow")
@@ -245,11 +289,16 @@ private enum ScalarFunctionText {
     return OperandText(text, a.type).narrowed
   }
 
+  /// A value that is not yet a number of its 16-bit type.
+  static func rounded(_ a: OperandText) throws(CUDASourceError) -> OperandText {
+    try cast(OperandText(a.text, .float32), to: a.type)
+  }
+
   static func cast(_ a: OperandText, to type: DataType) throws(CUDASourceError) -> OperandText {
     guard let target = type.cudaArithmetic else {
       throw CUDASourceError("kernels do not compute with \(type)")
     }
-    if a.type == type { return a }
+    if a.type == type { return a.isExact || !type.isSmallFloat ? a : try rounded(a) }
     let x = a.text
     switch type {
     case .bool: return OperandText("\(x) != 0", .bool)

@@ -8,7 +8,7 @@ package enum Prelude {
   static let machine = attributes + types + instructions + warps + matrices
 
   /// The rest, in terms of the machine's functions.
-  package static let portable = conversions + integers
+  package static let portable = conversions + integers + atomics
 
   private static let attributes = #"""
     #define DEVICE __device__ __forceinline__
@@ -41,6 +41,9 @@ package enum Prelude {
     """#
 
   private static let instructions = #"""
+    /* Products and sums that are each rounded, never made into one multiply-add. */
+    DEVICE double rounded_product(double x, double y) { return __dmul_rn(x, y); }
+    DEVICE double rounded_sum(double x, double y) { return __dadd_rn(x, y); }
     DEVICE float half_to_float(uint16_t x) { float r; asm("cvt.f32.f16 %0, %1;" : "=f"(r) : "h"(x)); return r; }
     DEVICE uint16_t float_to_half(float x) { uint16_t r; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(r) : "f"(x)); return r; }
     DEVICE float bfloat_to_float(uint16_t x) { return __int_as_float((int)((uint32_t)x << 16)); }
@@ -50,6 +53,11 @@ package enum Prelude {
     DEVICE uint32_t floats_to_bfloats(float a, float b) { uint32_t r; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(b), "f"(a)); return r; }
     /* The nearest number with 10 bits of mantissa, as tensor cores take it. */
     DEVICE uint32_t float_to_tf32(float x) { uint32_t r; asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(x)); return r; }
+    /* The larger number; NaN where either is. */
+    DEVICE float larger(float x, float y) { float r; asm("max.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
+    DEVICE double larger(double x, double y) { return x != x || x > y ? x : y; }
+    /* 2 to the power of x, to about 22 bits; tiny results are zero. */
+    DEVICE float power_of_two(float x) { float r; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x)); return r; }
 
     """#
 
@@ -68,12 +76,21 @@ package enum Prelude {
     template <> struct Store<bfloat_t> { static DEVICE bfloat_t of(float x) { bfloat_t r; r.bits = float_to_bfloat(x); return r; } };
     template <> struct Store<bool_t> { static DEVICE bool_t of(bool x) { bool_t r; r.bits = x ? 1 : 0; return r; } };
     template <class T, class S> DEVICE T store(S x) { return Store<T>::of(x); }
+    /* The first `count` elements of a vector that may not be whole. */
+    template <int N, class T> DEVICE Vector<T, N> load_partial(const T* p, int count) {
+      Vector<T, N> v;
+      for (int j = 0; j < N; j++) if (j < count) v.at[j] = p[j];
+      return v;
+    }
+    template <int N, class T> DEVICE void store_partial(T* p, Vector<T, N> v, int count) {
+      for (int j = 0; j < N; j++) if (j < count) p[j] = v.at[j];
+    }
 
     """#
 
   private static let integers = #"""
     template <class T> DEVICE T modulo_floor(T x, T y) { T r = fmod(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }
-    template <class T> DEVICE T integer_divide(T x, T y) { return y == 0 ? 0 : y + 1 == 0 ? (T)(0 - (uint64_t)x) : (T)(x / y); }
+    template <class T> DEVICE T integer_divide(T x, T y) { return y == 0 ? 0 : (T)-1 < (T)0 && y == (T)-1 ? (T)(0 - (uint64_t)x) : (T)(x / y); }
     template <class T> DEVICE T integer_modulo(T x, T y) { return (T)((uint64_t)x - (uint64_t)integer_divide(x, y) * (uint64_t)y); }
     template <class T> DEVICE T integer_floor_divide(T x, T y) {
       T q = integer_divide(x, y);
@@ -92,11 +109,32 @@ package enum Prelude {
       }
       return (T)result;
     }
+    /* Shifts by any count: negative ones go the other way, large ones leave nothing but the sign. */
+    template <class T> DEVICE T shift_up(T x, uint64_t y) { return y < 64 ? (T)((uint64_t)x << y) : (T)0; }
+    template <class T> DEVICE T shift_down(T x, uint64_t y) {
+      return y < 8 * sizeof(T) ? (T)(x >> y) : x < 0 ? (T)-1 : (T)0;
+    }
     template <class T> DEVICE T integer_shift_left(T x, T y) {
-      return y < 0 || y >= (T)(8 * sizeof(T)) ? 0 : (T)((uint64_t)x << y);
+      return y < 0 ? shift_down(x, 0 - (uint64_t)y) : shift_up(x, (uint64_t)y);
     }
     template <class T> DEVICE T integer_shift_right(T x, T y) {
-      return y < 0 || y >= (T)(8 * sizeof(T)) ? (x < 0 ? (T)-1 : 0) : (T)(x >> y);
+      return y < 0 ? shift_up(x, 0 - (uint64_t)y) : shift_down(x, (uint64_t)y);
+    }
+    /* Where a position beside an axis reads: over and over, or mirrored at the edges. */
+    DEVICE int wrapped_index(int p, int extent) { int r = p % extent; return r < 0 ? r + extent : r; }
+    DEVICE int reflected_index(int p, int extent) {
+      if (extent == 1) return 0;
+      int r = wrapped_index(p, 2 * extent - 2);
+      return r < extent ? r : 2 * extent - 2 - r;
+    }
+    /* Negative indices count from the end; others out of range are moved to the edge, or give -1. */
+    DEVICE int clamped_index(int64_t i, int extent) {
+      if (i < 0) i += extent;
+      return i < 0 ? 0 : i >= extent ? extent - 1 : (int)i;
+    }
+    DEVICE int checked_index(int64_t i, int extent) {
+      if (i < 0) i += extent;
+      return i < 0 || i >= extent ? -1 : (int)i;
     }
     /* Rounded towards zero and clamped; NaN gives 0. */
     template <class S> DEVICE int64_t real_to_integer(S x, int64_t low, int64_t high) {
@@ -104,6 +142,36 @@ package enum Prelude {
     }
     template <class S> DEVICE uint64_t real_to_unsigned(S x) {
       return x != x || x <= 0 ? 0 : x >= (S)18446744073709551615.0 ? ~0ull : (uint64_t)x;
+    }
+
+    """#
+
+  private static let atomics = #"""
+    /* An element's bits, in the lower end of an integer, and back. */
+    template <class T> union Bits { uint64_t bits; T value; };
+    template <class T> DEVICE uint64_t to_bits(T x) { Bits<T> b; b.bits = 0; b.value = x; return b.bits; }
+    template <class T> DEVICE T from_bits(uint64_t x) { Bits<T> b; b.bits = x; return b.value; }
+    /* *p = change(*p) as one step, for elements of any size. */
+    template <class T, class F> DEVICE void atomic_apply(T* p, F change) {
+      if constexpr (sizeof(T) == 8) {
+        uint64_t* place = (uint64_t*)p;
+        uint64_t seen = *place, expected;
+        do {
+          expected = seen;
+          seen = atomic_compare_exchange(place, expected, to_bits(change(from_bits<T>(expected))));
+        } while (seen != expected);
+      } else {
+        uint32_t* place = (uint32_t*)((uint64_t)p & ~3ull);
+        const int shift = (int)((uint64_t)p & 3) * 8;
+        const uint32_t mask = (sizeof(T) == 4 ? ~0u : (1u << 8 * (sizeof(T) & 3)) - 1) << shift;
+        uint32_t seen = *place, expected;
+        do {
+          expected = seen;
+          const T old = from_bits<T>((expected & mask) >> shift);
+          const uint32_t changed = (uint32_t)to_bits(change(old)) << shift;
+          seen = atomic_compare_exchange(place, expected, (expected & ~mask) | changed);
+        } while (seen != expected);
+      }
     }
 
     """#
@@ -122,6 +190,7 @@ package enum Prelude {
     DEVICE void global_fence() { __threadfence(); }
     DEVICE float atomic_add(float* p, float x) { return atomicAdd(p, x); }
     DEVICE int32_t atomic_add(int32_t* p, int32_t x) { return atomicAdd(p, x); }
+    DEVICE void atomic_maximum(uint32_t* p, uint32_t x) { atomicMax(p, x); }
     DEVICE uint32_t atomic_compare_exchange(uint32_t* p, uint32_t expected, uint32_t x) { return atomicCAS(p, expected, x); }
     DEVICE uint64_t atomic_compare_exchange(uint64_t* p, uint64_t expected, uint64_t x) { return atomicCAS(p, expected, x); }
 

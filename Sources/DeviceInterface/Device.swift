@@ -29,10 +29,23 @@ package protocol Device: Sendable {
   func load(_ program: Program, tactics: [Tactic], options: LoadOptions) throws(DeviceError)
     -> any Executable
 
+  /// Makes tactics ready to be measured, all together: compiles their kernels.
+  ///
+  /// - Parameter progress: told the share that is done.
+  func prepare(
+    _ candidates: [(tactic: Tactic, step: Step)], in program: Program, progress: (Double) -> Void
+  ) throws(DeviceError)
+
   /// The time of one step alone, in seconds: random operands, rotated buffers, the median of several runs.
   func measure(
     _ tactic: Tactic, for step: Step, in program: Program, budget: MeasurementBudget
   ) throws(DeviceError) -> Double
+}
+
+extension Device {
+  package func prepare(
+    _ candidates: [(tactic: Tactic, step: Step)], in program: Program, progress: (Double) -> Void
+  ) throws(DeviceError) {}
 }
 
 /// How a program is made ready.
@@ -63,7 +76,13 @@ package protocol Executable: Sendable {
   var weightBytes: Int { get }
   /// The tactic of each step that is really in use.
   var tactics: [Tactic] { get }
+  /// Steps that the device has no kernel for, which the host computes with copies to and fro.
+  var hostSteps: [Int] { get }
   func makeContext() throws(DeviceError) -> any ExecutableContext
+}
+
+extension Executable {
+  package var hostSteps: [Int] { [] }
 }
 
 /// What one thread uses at a time to run a program.
@@ -83,6 +102,14 @@ package protocol ExecutableContext: AnyObject, Sendable {
     inputs: UnsafeBufferPointer<UnsafeRawPointer>,
     outputs: UnsafeBufferPointer<UnsafeMutableRawPointer>
   ) throws(DeviceError) -> [Double]
+
+  /// The seconds that the device itself takes for each of several runs on the tensors of the last one,
+  /// without copies to and from the host; nil where the host is the device.
+  func deviceSeconds(runs: Int) throws(DeviceError) -> [Double]?
+}
+
+extension ExecutableContext {
+  package func deviceSeconds(runs: Int) throws(DeviceError) -> [Double]? { nil }
 }
 
 /// What can go wrong on a device: one line.

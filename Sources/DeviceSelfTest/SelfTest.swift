@@ -22,6 +22,7 @@ package struct SelfTest: Sendable {
     package var family: String
     package var seed: Int
     package var tactic: String
+    package var problem: String
     /// Nil where it passed.
     package var failure: String?
   }
@@ -31,21 +32,64 @@ package struct SelfTest: Sendable {
     ContractionCases.families + DirectCases.families + MovementCases.families
     + ReductionCases.families + SequenceCases.families
 
-  /// Runs one case with every tactic that the runner has for it.
-  package static func check(
-    _ family: Family, seed: Int, on runner: any StepRunner
-  ) throws -> [Outcome] {
-    var maker = CaseMaker(seed: seed)
-    let placed = try PlacedCase(try family.make(&maker))
-    return try runner.tactics(for: placed.step, in: placed.program).map { tactic in
-      var failure: String?
-      do {
-        failure = try placed.check {
-          try runner.run(tactic, placed.program, memory: placed.memory)
-        }
-      } catch let error as DeviceError { failure = error.description }
-      if let message = failure { failure = "\(message) (\(placed.step.problem))" }
-      return Outcome(family: family.name, seed: seed, tactic: tactic.name, failure: failure)
+  /// A case in memory, with the tactics that can compute it.
+  private struct Trial {
+    var family: String
+    var seed: Int
+    var placed: PlacedCase
+    var tactics: [Tactic]
+  }
+
+  /// Cases that are made ready together.
+  private static let batch = 48
+
+  /// Runs `count` cases of each family with every tactic that the runner has for them.
+  ///
+  /// - Parameters:
+  ///   - families: those whose names contain one of these words; all where there is none.
+  ///   - outcome: told about each case and tactic.
+  ///   - progress: told the share that is done.
+  package static func run(
+    _ families: [String] = [], first: Int, count: Int, on runner: any StepRunner,
+    outcome: (Outcome) throws -> Void, progress: (Double) -> Void
+  ) throws {
+    let chosen = Self.families.filter { family in
+      families.isEmpty || families.contains { family.name.contains($0) }
     }
+    guard !chosen.isEmpty else {
+      let names = Self.families.map(\.name).joined(separator: ", ")
+      throw SelfTestError("no family of cases is named so; there are: \(names)")
+    }
+    let cases = chosen.flatMap { family in (first..<first + count).map { (family, $0) } }
+    for start in stride(from: 0, to: cases.count, by: batch) {
+      let part = cases[start..<min(start + batch, cases.count)]
+      let trials = try part.map { family, seed in
+        var maker = CaseMaker(seed: seed)
+        let placed = try PlacedCase(try family.make(&maker))
+        return Trial(
+          family: family.name, seed: seed, placed: placed,
+          tactics: runner.tactics(for: placed.step, in: placed.program))
+      }
+      try runner.prepare(
+        trials.flatMap { trial in trial.tactics.map { ($0, trial.placed.program) } })
+      for trial in trials {
+        for tactic in trial.tactics { try outcome(Self.run(trial, tactic, on: runner)) }
+      }
+      progress(Double(start + part.count) / Double(cases.count))
+    }
+  }
+
+  private static func run(
+    _ trial: Trial, _ tactic: Tactic, on runner: any StepRunner
+  ) throws -> Outcome {
+    var failure: String?
+    do {
+      failure = try trial.placed.check {
+        try runner.run(tactic, trial.placed.program, memory: trial.placed.memory)
+      }
+    } catch let error as DeviceError { failure = error.description }
+    return Outcome(
+      family: trial.family, seed: trial.seed, tactic: tactic.name,
+      problem: "\(trial.placed.step.problem)", failure: failure)
   }
 }

@@ -7,6 +7,9 @@ package protocol StepRunner: Sendable {
   /// The ways to compute a step, best guess first.
   func tactics(for step: Step, in program: Program) -> [Tactic]
 
+  /// Makes tactics ready to run, all together.
+  func prepare(_ cases: [(tactic: Tactic, program: Program)]) throws(DeviceError)
+
   /// Runs a program of one step.
   ///
   /// - Parameter memory: one place for each buffer of the program, constants included; activations are
@@ -14,4 +17,8 @@ package protocol StepRunner: Sendable {
   func run(
     _ tactic: Tactic, _ program: Program, memory: [TensorStorage]
   ) throws(DeviceError)
+}
+
+extension StepRunner {
+  package func prepare(_ cases: [(tactic: Tactic, program: Program)]) throws(DeviceError) {}
 }

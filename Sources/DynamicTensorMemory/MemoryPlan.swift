@@ -16,8 +16,10 @@ package struct MemoryPlan: Sendable, Hashable {
   ///   - timeOfStep: when each step runs; steps of equal time run side by side.
   ///   - workspaceBytes: what each step needs while it runs.
   ///   - reuses: false gives every buffer a place of its own.
+  ///   - alignment: of every place, in bytes; a power of two.
   package init(
-    _ program: Program, timeOfStep: [Int], workspaceBytes: [Int], reuses: Bool = true
+    _ program: Program, timeOfStep: [Int], workspaceBytes: [Int], reuses: Bool = true,
+    alignment: Int = 64
   ) throws(ArenaError) {
     var first = [Int](repeating: Int.max, count: program.buffers.count)
     var last = [Int](repeating: -1, count: program.buffers.count)
@@ -36,7 +38,7 @@ package struct MemoryPlan: Sendable, Hashable {
         Lifetime(
           id: lifetimes.count, first: reuses ? first[index] : 0,
           end: reuses ? last[index] + 1 : end,
-          byteCount: buffer.byteCount))
+          byteCount: buffer.byteCount, alignment: alignment))
       owners.append((false, index))
     }
     for (index, bytes) in workspaceBytes.enumerated() where bytes > 0 {
@@ -44,7 +46,7 @@ package struct MemoryPlan: Sendable, Hashable {
       lifetimes.append(
         Lifetime(
           id: lifetimes.count, first: reuses ? time : 0, end: reuses ? time + 1 : end,
-          byteCount: bytes))
+          byteCount: bytes, alignment: alignment))
       owners.append((true, index))
     }
     let layout = try ArenaPlanner.plan(lifetimes)

@@ -30,6 +30,8 @@ struct NodeRecord: Codable {
   var inputs: [Int?]
   var outputs: [Int]
   var origins: [String]
+  /// Nil for exact arithmetic.
+  var arithmetic: Arithmetic?
   var kernel: KernelProblem?
   var pending: OperatorRecordRecord?
   var host: OperatorRecordRecord?
@@ -107,7 +109,7 @@ final class GraphRecordWriter {
   private func record(_ node: Node) -> NodeRecord {
     var record = NodeRecord(
       name: node.name, inputs: node.inputs.map { $0?.index }, outputs: node.outputs.map(\.index),
-      origins: node.origins)
+      origins: node.origins, arithmetic: node.arithmetic == .exact ? nil : node.arithmetic)
     switch node.operation {
     case .kernel(let problem): record.kernel = problem
     case .pending(let operation): record.pending = self.record(operation)

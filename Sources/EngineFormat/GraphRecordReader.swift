@@ -71,9 +71,11 @@ struct GraphRecordReader {
     }
     var outputs: [ValueID] = []
     for index in record.outputs { outputs.append(try id(index, valueCount)) }
-    return Node(
+    var node = Node(
       name: record.name, operation: try operation(record, depth: depth), inputs: inputs,
       outputs: outputs, origins: record.origins)
+    node.arithmetic = record.arithmetic ?? .exact
+    return node
   }
 
   private func operation(_ record: NodeRecord, depth: Int) throws(GraphError) -> Operation {

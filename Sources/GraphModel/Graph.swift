@@ -107,6 +107,8 @@ package struct Node: Sendable {
   package var outputs: [ValueID]
   /// The model's nodes that this one computes, as `name (Operator)`, oldest first.
   package var origins: [String]
+  /// How exactly a contraction's products are computed.
+  package var arithmetic = Arithmetic.exact
   /// Where the node would like to stand among nodes that do not depend on each other; nil: where it is.
   package var position: Int?
 
@@ -218,9 +220,9 @@ extension Graph: Hashable {
       if let p = x.constant, let q = y.constant, !p.isIdentical(to: q) { return false }
     }
     for (x, y) in zip(a.nodes, b.nodes) {
-      guard x?.operation == y?.operation, x?.inputs == y?.inputs, x?.outputs == y?.outputs else {
-        return false
-      }
+      guard x?.operation == y?.operation, x?.inputs == y?.inputs, x?.outputs == y?.outputs,
+        x?.arithmetic == y?.arithmetic
+      else { return false }
     }
     return true
   }

@@ -9,7 +9,8 @@ extension Graph: CustomStringConvertible {
     for (_, node) in liveNodes {
       let results = node.outputs.map(label).joined(separator: ", ")
       let operands = node.inputs.map { $0.map(reference) ?? "-" }.joined(separator: ", ")
-      lines.append("  \(results) = \(node.operation.summary)(\(operands))")
+      let arithmetic = node.arithmetic == .exact ? "" : " in \(node.arithmetic.rawValue)"
+      lines.append("  \(results) = \(node.operation.summary)(\(operands))\(arithmetic)")
       if node.origins.count > 1 {
         lines.append("      from \(node.origins.joined(separator: ", "))")
       }

@@ -80,6 +80,8 @@ package struct IndexedGraph: Sendable {
   // MARK: Changing
 
   /// Applies a patch and returns the nodes that it touched: the new ones and their neighbours.
+  ///
+  /// New contractions have the arithmetic of those that they replace.
   package mutating func apply(_ patch: GraphPatch) -> [NodeID] {
     for value in patch.values {
       graph.addValue(value)
@@ -88,13 +90,18 @@ package struct IndexedGraph: Sendable {
       outputUses.append(0)
     }
     var touched: [NodeID] = []
+    var arithmetic = Arithmetic.exact
     for id in patch.removals {
       guard let node = graph[id] else { continue }
+      if node.arithmetic != .exact { arithmetic = node.arithmetic }
       unlink(id, node)
       graph[id] = nil
       touched += readersLeft(node)
     }
-    for node in patch.nodes {
+    for var node in patch.nodes {
+      if arithmetic != .exact, case .kernel(let problem) = node.operation, problem.isContraction {
+        node.arithmetic = arithmetic
+      }
       let id = graph.addNode(node)
       link(id, node)
       touched.append(id)

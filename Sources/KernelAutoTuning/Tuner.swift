@@ -79,53 +79,97 @@ package struct Tuner: Sendable {
     self.progress = progress
   }
 
+  /// A step as it is told from others, with the tactics that are worth a look.
+  private struct Job {
+    var step: Step
+    var available: [Tactic]
+    var ranked: [(tactic: Tactic, estimate: Double)]
+    var times: [String: Double]
+  }
+
   /// - Parameter cache: what is known; every measurement is added.
   package func tune(
     _ program: Program, on device: any Device, cache: inout TimingCache
   ) throws(DeviceError) -> TunedProgram {
     let clock = ContinuousClock()
     let start = clock.now
+    let keys = program.steps.map { TimingCache.key(for: $0, in: program) }
+    var jobs: [String: Job] = [:]
+    for (step, key) in zip(program.steps, keys) where jobs[key] == nil {
+      jobs[key] = job(step, key: key, program, device, cache: cache)
+    }
+    try prepare(jobs, keys, program, device)
     var known: [String: TacticChoice] = [:]
-    var choices: [TacticChoice] = []
-    for (index, step) in program.steps.enumerated() {
-      let key = TimingCache.key(for: step, in: program)
+    for (index, key) in keys.enumerated() {
       let isLate = budgetSeconds.map { start.duration(to: clock.now) > .seconds($0) } ?? false
-      let choice =
-        if let same = known[key] {
-          same
-        } else {
-          try choose(step, key: key, program, device, measures: !isLate, cache: &cache)
-        }
-      known[key] = choice
-      choices.append(choice)
+      if known[key] == nil, let job = jobs[key] {
+        known[key] = try choose(job, key: key, program, device, measures: !isLate, cache: &cache)
+      }
       progress?(
         TuningProgress(
-          finishedSteps: index + 1, totalSteps: program.steps.count, step: step.name))
+          finishedSteps: index + 1, totalSteps: program.steps.count,
+          step: program.steps[index].name))
     }
-    return TunedProgram(program: program, choices: choices)
+    return TunedProgram(program: program, choices: keys.compactMap { known[$0] })
+  }
+
+  private func job(
+    _ step: Step, key: String, _ program: Program, _ device: any Device, cache: TimingCache
+  ) -> Job {
+    let tactics = device.tactics(for: step, in: program)
+    let times = cache.times(deviceClass: device.deviceClass, key: key)
+      .filter { time in tactics.contains { $0.name == time.key } }
+    return Job(
+      step: step, available: tactics, ranked: ranking(tactics, step, program, device), times: times)
+  }
+
+  /// The tactics of a step that are to be measured.
+  private func unmeasured(_ job: Job) -> [Tactic] {
+    guard job.ranked.count > 1 else { return [] }
+    return job.ranked.prefix(level.candidates).map(\.tactic).filter { job.times[$0.name] == nil }
+  }
+
+  /// Lets the device make all candidates ready together.
+  private func prepare(
+    _ jobs: [String: Job], _ keys: [String], _ program: Program, _ device: any Device
+  ) throws(DeviceError) {
+    var candidates: [(tactic: Tactic, step: Step)] = []
+    var seen: Set<String> = []
+    for key in keys where seen.insert(key).inserted {
+      guard let job = jobs[key] else { continue }
+      candidates += unmeasured(job).map { ($0, job.step) }
+    }
+    guard !candidates.isEmpty else { return }
+    let count = candidates.count
+    try device.prepare(candidates, in: program) { share in
+      progress?(
+        TuningProgress(
+          finishedSteps: 0, totalSteps: program.steps.count,
+          step: "compiling \(count) candidates, \(Int(share * 100)) %"))
+    }
   }
 
   private func choose(
-    _ step: Step, key: String, _ program: Program, _ device: any Device, measures: Bool,
+    _ job: Job, key: String, _ program: Program, _ device: any Device, measures: Bool,
     cache: inout TimingCache
   ) throws(DeviceError) -> TacticChoice {
-    let tactics = device.tactics(for: step, in: program)
-    let ranked = ranking(tactics, step, program, device)
-    var times = cache.times(deviceClass: device.deviceClass, key: key)
-      .filter { time in tactics.contains { $0.name == time.key } }
-    if measures, ranked.count > 1 {
-      for (tactic, _) in ranked.prefix(level.candidates) where times[tactic.name] == nil {
-        let seconds = try device.measure(tactic, for: step, in: program, budget: level.budget)
+    var times = job.times
+    var failure: DeviceError?
+    for tactic in measures ? unmeasured(job) : [] {
+      do throws(DeviceError) {
+        let seconds = try device.measure(tactic, for: job.step, in: program, budget: level.budget)
         times[tactic.name] = seconds
         cache.record(
           deviceClass: device.deviceClass, key: key, tactic: tactic.name, seconds: seconds)
-      }
+      } catch { failure = error }
     }
+    // One candidate that cannot run is no reason to stop; all of them are.
+    if let failure, times.isEmpty { throw failure }
     let fastest = times.min { ($0.value, $0.key) < ($1.value, $1.key) }
     return TacticChoice(
-      tactic: fastest.map { Tactic($0.key) } ?? ranked[0].tactic,
-      seconds: fastest?.value ?? ranked[0].estimate, isMeasured: fastest != nil,
-      available: tactics.count, measured: times.count)
+      tactic: fastest.map { Tactic($0.key) } ?? job.ranked[0].tactic,
+      seconds: fastest?.value ?? job.ranked[0].estimate, isMeasured: fastest != nil,
+      available: job.available.count, measured: times.count)
   }
 
   /// Tactics by the cost model's guess, without those that are hopeless.

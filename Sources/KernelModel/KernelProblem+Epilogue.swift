@@ -21,6 +21,14 @@ extension KernelProblem {
     }
   }
 
+  /// Whether the problem is made of sums of products: what tensor cores compute.
+  package var isContraction: Bool {
+    switch self {
+    case .convolution, .matmul, .attention: true
+    default: false
+    }
+  }
+
   /// How many inputs come before those of the epilogue; nil where there is no epilogue and all inputs
   /// are the problem's own.
   package var ownOperandCount: Int? {

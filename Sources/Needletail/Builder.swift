@@ -1,4 +1,5 @@
 import CPUDevice
+import CUDADevice
 package import DeviceInterface
 import EngineFormat
 public import Foundation
@@ -11,7 +12,7 @@ package import TensorModel
 ///
 ///     let engine = try await Builder().build(Model(contentsOf: url))
 public struct Builder: Sendable {
-  /// Where the engine is tuned and runs: `cpu`.
+  /// Where the engine is tuned and runs: `cpu`, or `cuda:0` for the first GPU.
   public var device = "cpu"
   /// Threads of the CPU, the caller's included; nil for all that the process may use.
   public var threads: Int?
@@ -126,8 +127,10 @@ package enum Devices {
   package static func open(
     _ name: String, threads: Int?, instructionSet: String? = nil
   ) throws(NeedletailError) -> any Device {
-    guard name == "cpu" else {
-      throw NeedletailError(.device, "device '\(name)' is not known; this version has: cpu")
+    if let index = try cudaIndex(name) {
+      do { return try CUDA(index: index) } catch {
+        throw NeedletailError(.device, error.description)
+      }
     }
     if let threads, threads < 1 {
       throw NeedletailError(.device, "\(threads) threads: at least one is needed")
@@ -135,6 +138,20 @@ package enum Devices {
     do { return try CPU(threads: threads, instructionSet: instructionSet) } catch {
       throw NeedletailError(.device, error.description)
     }
+  }
+}
+
+extension Devices {
+  /// The number in `cuda:1`; `cuda` is the first; nil for the CPU.
+  private static func cudaIndex(_ name: String) throws(NeedletailError) -> Int? {
+    if name == "cpu" { return nil }
+    if name == "cuda" { return 0 }
+    let parts = name.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0] == "cuda", let index = Int(parts[1]), index >= 0 else {
+      throw NeedletailError(
+        .device, "device '\(name)' is not known; give cpu, or cuda:0 for the first GPU")
+    }
+    return index
   }
 }
 

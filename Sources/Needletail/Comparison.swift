@@ -2,6 +2,7 @@ import EngineFormat
 import GraphModel
 import KernelModel
 import Operators
+package import PrecisionCalibration
 package import TensorModel
 
 /// The optimised network against the reference interpreter, layer by layer.
@@ -20,6 +21,16 @@ package struct Comparison: Sendable {
   package private(set) var outputs: [Layer] = []
   /// Layers that the reference has no tensor of the same name for.
   package private(set) var unmatched = 0
+
+  /// The largest relative error that the layers of a sound engine have.
+  package static func tolerance(for precision: Precision) -> Double {
+    switch precision {
+    case .fp32: 1e-4
+    case .tf32: 1e-3
+    case .fp16: 3e-3
+    case .bf16, .int8, .fp8: 2e-2
+    }
+  }
 
   package func firstBeyond(_ tolerance: Double) -> Layer? {
     (layers + outputs).first { !($0.relativeError <= tolerance) }
@@ -72,7 +83,8 @@ package struct Comparison: Sendable {
 
 /// How far a tensor is from what was expected.
 package struct TensorDifference: Sendable {
-  /// Norm of the difference over norm of the expected; infinite for other shapes, types or NaN.
+  /// Norm of the difference over norm of the expected; infinite for other shapes, NaN or infinities.
+  /// Numbers of different types are compared as numbers.
   package private(set) var relative: Double
   package private(set) var largest: Double
 

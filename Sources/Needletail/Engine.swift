@@ -2,6 +2,7 @@ import DeviceInterface
 package import EngineFormat
 public import Foundation
 import GraphModel
+import PrecisionCalibration
 import Synchronization
 public import TensorModel
 
@@ -33,7 +34,10 @@ public final class Engine: Sendable {
     }
     let device = try Devices.open(device, threads: threads)
     let section = contents.sections.first { $0.deviceClass == device.deviceClass }
-    var runtime = Runtime(pipeline: Pipeline(), device: device, tactics: StoredTactics(section))
+    var pipeline = Pipeline()
+    // What is expanded when shapes arrive has the precision of the rest.
+    pipeline.precision = contents.metadata["precision"].flatMap(Precision.init) ?? .fp32
+    var runtime = Runtime(pipeline: pipeline, device: device, tactics: StoredTactics(section))
     runtime.mapping = contents.mapping
     self.init(
       contents: contents, executor: GraphExecutor(contents.graph, runtime: runtime), report: nil)

@@ -133,4 +133,13 @@ public final class ExecutionContext {
     if let failure { throw NeedletailError(.device, failure.description) }
     return seconds
   }
+
+  /// The seconds that the device itself takes for each of several runs, without copies to and from the
+  /// host; nil where the host is the device, or where the host has a part in the network.
+  package func deviceSeconds(runs: Int) throws(NeedletailError) -> [Double]? {
+    guard let context else { return nil }
+    do { return try context.deviceSeconds(runs: runs) } catch {
+      throw NeedletailError(.device, error.description)
+    }
+  }
 }

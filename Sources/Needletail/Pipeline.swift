@@ -60,12 +60,21 @@ package struct Pipeline: Sendable {
     } else {
       graph = try step("order") { () throws(GraphError) in try graph.sorted().compacted() }
     }
-    let assignment: PrecisionAssignment
-    do { assignment = try PrecisionPolicy.assign(graph, precision) } catch {
-      throw NeedletailError(.build, error.description)
+    let assignment = try assignPrecisions(graph)
+    graph = try step("precision-calibration") { () throws(GraphError) in
+      try PrecisionRewriter.apply(graph, assignment)
     }
-    trace?.write("precision-calibration", "\(assignment)")
     return OptimizedGraph(graph: graph, report: report, precision: assignment)
+  }
+
+  /// The precision of every layer; FP32 where the optimisation is left out.
+  private func assignPrecisions(_ graph: Graph) throws(NeedletailError) -> PrecisionAssignment {
+    let wanted = optimizations.contains(.precisionCalibration) ? precision : .fp32
+    do {
+      let assignment = try PrecisionPolicy.assign(graph, wanted)
+      trace?.write("precision-assignment", assignment.description)
+      return assignment
+    } catch { throw NeedletailError(.build, error.description) }
   }
 
   /// A graph of kernels with concrete shapes, ready to run on a device.

@@ -1,9 +1,25 @@
+package import TensorModel
+
 /// The arithmetic that layers are computed in.
 package enum Precision: String, CaseIterable, Sendable, Hashable, Codable {
   case fp32, tf32, fp16, bf16, int8, fp8
 
   /// Whether engines can be built for it.
-  package var isImplemented: Bool { self == .fp32 }
+  package var isImplemented: Bool {
+    switch self {
+    case .fp32, .tf32, .fp16, .bf16: true
+    case .int8, .fp8: false
+    }
+  }
+
+  /// The type that `float32` values are stored as; nil where they stay what they are.
+  package var storageType: DataType? {
+    switch self {
+    case .fp16: .float16
+    case .bf16: .bfloat16
+    case .fp32, .tf32, .int8, .fp8: nil
+    }
+  }
 
   /// What it is, in a few words.
   package var summary: String {
@@ -25,8 +41,8 @@ package enum PrecisionError: Error, Sendable, Hashable, CustomStringConvertible 
   package var description: String {
     switch self {
     case .notImplemented(let precision):
-      "precision \(precision.rawValue) (\(precision.summary)) is not implemented; "
-        + "use \(Precision.fp32.rawValue)"
+      "precision \(precision.rawValue) (\(precision.summary)) is not implemented; use one of "
+        + Precision.allCases.filter(\.isImplemented).map(\.rawValue).joined(separator: ", ")
     }
   }
 }

@@ -152,9 +152,10 @@ package struct GraphLowering {
             outputs: [target], origins: node.origins))
       }
     }
-    program.steps.append(
-      Step(
-        name: node.name, problem: problem, inputs: inputs, outputs: outputs, origins: node.origins))
+    var step = Step(
+      name: node.name, problem: problem, inputs: inputs, outputs: outputs, origins: node.origins)
+    step.arithmetic = node.arithmetic
+    program.steps.append(step)
     program.steps += conversions
   }
 

@@ -18,7 +18,9 @@ extension Program: CustomStringConvertible {
     for (index, step) in steps.enumerated() {
       let results = step.outputs.map(\.description).joined(separator: ", ")
       let operands = step.inputs.map { $0?.description ?? "-" }.joined(separator: ", ")
-      lines.append("  \(index) '\(step.name)': \(results) = \(step.problem.family)(\(operands))")
+      let arithmetic = step.arithmetic == .exact ? "" : " in \(step.arithmetic.rawValue)"
+      lines.append(
+        "  \(index) '\(step.name)': \(results) = \(step.problem.family)(\(operands))\(arithmetic)")
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -27,6 +27,12 @@ import CPUIntrinsics
     @inline(__always) static func add(_ x: ContractionVector, _ y: ContractionVector)
       -> ContractionVector
     { _mm512_add_ps(x, y) }
+    @inline(__always) static func subtract(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { _mm512_sub_ps(x, y) }
+    @inline(__always) static func multiply(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { _mm512_mul_ps(x, y) }
     /// The greater, or `x` where it is not a number.
     @inline(__always) static func maximum(_ x: ContractionVector, _ bound: ContractionVector)
       -> ContractionVector
@@ -55,6 +61,12 @@ import CPUIntrinsics
     @inline(__always) static func add(_ x: ContractionVector, _ y: ContractionVector)
       -> ContractionVector
     { _mm256_add_ps(x, y) }
+    @inline(__always) static func subtract(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { _mm256_sub_ps(x, y) }
+    @inline(__always) static func multiply(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { _mm256_mul_ps(x, y) }
     /// The greater, or `x` where it is not a number.
     @inline(__always) static func maximum(_ x: ContractionVector, _ bound: ContractionVector)
       -> ContractionVector
@@ -83,6 +95,12 @@ import CPUIntrinsics
     @inline(__always) static func add(_ x: ContractionVector, _ y: ContractionVector)
       -> ContractionVector
     { _mm_add_ps(x, y) }
+    @inline(__always) static func subtract(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { _mm_sub_ps(x, y) }
+    @inline(__always) static func multiply(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { _mm_mul_ps(x, y) }
     /// The greater, or `x` where it is not a number.
     @inline(__always) static func maximum(_ x: ContractionVector, _ bound: ContractionVector)
       -> ContractionVector
@@ -111,6 +129,12 @@ import CPUIntrinsics
     @inline(__always) static func add(_ x: ContractionVector, _ y: ContractionVector)
       -> ContractionVector
     { x + y }
+    @inline(__always) static func subtract(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { x - y }
+    @inline(__always) static func multiply(_ x: ContractionVector, _ y: ContractionVector)
+      -> ContractionVector
+    { x * y }
     /// The greater, or `x` where it is not a number.
     @inline(__always) static func maximum(_ x: ContractionVector, _ bound: ContractionVector)
       -> ContractionVector

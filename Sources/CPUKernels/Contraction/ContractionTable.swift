@@ -7,5 +7,7 @@ package func contractionKernels() -> ContractionKernels {
     contraction: { runContraction($0, $1, $2, $3, $4) },
     depthwise: { runDepthwise($0, $1, $2, $3, $4) },
     packWeights: { runPackWeights($0, $1, $2, $3, $4) },
-    copyInput: { runCopyInput($0, $1, $2, $3, $4) })
+    copyInput: { runCopyInput($0, $1, $2, $3, $4) },
+    winograd: winogradKernels(), winogradTiles: winogradTiles(),
+    transformWeights: { runTransformWeights($0, $1, $2, $3, $4) })
 }

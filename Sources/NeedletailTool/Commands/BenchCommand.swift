@@ -3,6 +3,7 @@ import DeviceInterface
 import Foundation
 import KernelAutoTuning
 import Needletail
+import PrecisionCalibration
 import ProgramModel
 import TensorModel
 
@@ -13,9 +14,11 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Native is the same model run operator by operator in FP32 with the same kernels: tensors in the \
       model's own layout, each in a buffer of its own, no fusion, no tuning. All columns are measured in one \
-      run, in turns; --ablate shows what each optimisation is worth by itself.
+      run, in turns; --ablate shows what each optimisation is worth by itself. --precision adds a column; \
+      errors are norms of differences over norms of the native outputs, on the same random inputs.
 
       needletail bench resnet50
+      needletail bench resnet50 --precision fp16
       needletail bench model.onnx --shapes image:8x3x224x224 --threads 1 --steps 200
       """)
 
@@ -63,10 +66,18 @@ struct BenchCommand: ParsableCommand {
 
   /// The columns of the table.
   private func variants(_ source: EngineSource) throws -> [Variant] {
-    if case .engine = source { return [Variant(name: "engine", optimizations: .all)] }
+    let precision = Precision(rawValue: common.precision) ?? .fp32
+    if case .engine = source {
+      return [Variant(name: "engine", optimizations: .all, precision: precision)]
+    }
     var result = [
-      Variant(name: "native", optimizations: .native), Variant(name: "fp32", optimizations: .all),
+      Variant(name: "native", optimizations: .native, precision: .fp32),
+      Variant(name: "fp32", optimizations: .all, precision: .fp32),
     ]
+    if precision != .fp32 {
+      result.append(
+        Variant(name: precision.rawValue, optimizations: .all, precision: precision))
+    }
     if ablate {
       let parts: [(String, Optimizations)] = [
         ("layer tensor fusion", .layerTensorFusion), ("kernel auto-tuning", .kernelAutoTuning),
@@ -74,7 +85,8 @@ struct BenchCommand: ParsableCommand {
         ("multi-stream execution", .multiStreamExecution),
       ]
       result += parts.map {
-        Variant(name: "without \($0.0)", optimizations: .all.subtracting($0.1))
+        Variant(
+          name: "without \($0.0)", optimizations: .all.subtracting($0.1), precision: precision)
       }
     }
     return result
@@ -98,7 +110,11 @@ struct BenchCommand: ParsableCommand {
     BenchReport(
       model: candidates[0].engine.name, device: candidates[0].deviceSummary,
       shapes: candidates[0].shapes, processPeakBytes: ProcessMemory.peakBytes,
-      results: candidates.map(\.result))
+      results: try candidates.enumerated().map { index, candidate in
+        var result = candidate.result
+        if index > 0 { result.relativeError = try candidate.relativeError(to: candidates[0]) }
+        return result
+      })
   }
 }
 
@@ -106,6 +122,7 @@ struct BenchCommand: ParsableCommand {
 struct Variant {
   var name: String
   var optimizations: Optimizations
+  var precision: Precision
 }
 
 struct Candidate {
@@ -127,7 +144,8 @@ struct Candidate {
     } else {
       var builder = EngineSource.builder(command.common, command.build, progress: display)
       builder.optimizations = variant.optimizations
-      if variant.name != "fp32" { builder.dumpDirectory = nil }
+      builder.precision = variant.precision
+      if variant.name != command.common.precision { builder.dumpDirectory = nil }
       engine = try builder.buildNow(try source.model(seed: command.common.seed))
     }
     context = try engine.makeContext(shapes: command.common.shapesByName)
@@ -157,6 +175,18 @@ struct Candidate {
       times.append(began.duration(to: clock.now).seconds)
       done += 1
     }
+  }
+
+  /// The largest error among the outputs of the last runs, which had the same inputs.
+  func relativeError(to other: Candidate) throws -> Double {
+    var worst = 0.0
+    for name in engine.outputs.map(\.name) {
+      let difference = TensorDifference(
+        try context.output(name), try other.context.output(name))
+      worst = max(worst, difference.relative)
+    }
+    // JSON has no infinity.
+    return min(worst, 1e300)
   }
 
   var result: BenchResult {
@@ -194,6 +224,8 @@ struct BenchResult: Encodable {
   var weightBytes: Int
   var layers: Int
   var buildSeconds: Double
+  /// Against the first column; nil for that column itself.
+  var relativeError: Double?
 
   enum CodingKeys: String, CodingKey {
     case name, steps, batch, layers
@@ -208,6 +240,7 @@ struct BenchResult: Encodable {
     case arenaBytes = "arena_bytes"
     case weightBytes = "weight_bytes"
     case buildSeconds = "build_s"
+    case relativeError = "relative_error"
   }
 }
 
@@ -248,6 +281,9 @@ enum BenchTable {
       row("Latency p99") { milliseconds($0.p99Ms) },
       row("Speed against \(first.name)") {
         String(format: "%.2fx", first.medianMs / max($0.medianMs, 1e-9))
+      },
+      row("Error against \(first.name)") {
+        $0.relativeError.map { String(format: "%.2g", $0) } ?? "-"
       },
       row("Kernels") { "\($0.layers)" },
       row("Arena") { Output.bytes($0.arenaBytes) },

@@ -13,8 +13,11 @@ struct CompareCommand: ParsableCommand {
   @Argument(help: "A model or a name of the zoo.")
   var model: String
 
-  @Option(help: "The largest relative error (norm of the difference over norm) of a layer.")
-  var tolerance = 1e-4
+  @Option(
+    help: ArgumentHelp(
+      "The largest relative error (norm of the difference over norm) of a layer.",
+      discussion: "1e-4 for fp32, 1e-3 for tf32, 3e-3 for fp16 and 2e-2 for bf16 by default."))
+  var tolerance: Double?
 
   @Option(help: ArgumentHelp("A tensor to read; repeatable.", valueName: "name=file.npy"))
   var input: [FileArgument] = []
@@ -32,11 +35,12 @@ struct CompareCommand: ParsableCommand {
     if build.timingCache == nil { build.tuning = min(build.tuning, 1) }
     let builder = EngineSource.builder(common, build, progress: display)
     let comparison = try Comparison(model, builder: builder, inputs: try inputs(model))
+    let tolerance = tolerance ?? Comparison.tolerance(for: builder.precision)
     let first = comparison.firstBeyond(tolerance)
     if common.json {
       try Output.json(Report(model.name, comparison, tolerance))
     } else {
-      show(comparison, first)
+      show(comparison, first, tolerance)
     }
     if first != nil { throw ExitCode.failure }
   }
@@ -56,7 +60,9 @@ struct CompareCommand: ParsableCommand {
     return tensors
   }
 
-  private func show(_ comparison: Comparison, _ first: Comparison.Layer?) {
+  private func show(
+    _ comparison: Comparison, _ first: Comparison.Layer?, _ tolerance: Double
+  ) {
     let worst = comparison.layers.sorted { $0.relativeError > $1.relativeError }
     let shown = all ? comparison.layers : Array(worst.prefix(10))
     var rows = [["layer", "kind", "shape", "relative error", "largest difference"]]

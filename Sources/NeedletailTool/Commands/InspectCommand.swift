@@ -4,6 +4,7 @@ import EngineFormat
 import Foundation
 import GraphModel
 import KernelAutoTuning
+import KernelModel
 import Needletail
 import ProgramModel
 import TensorModel
@@ -103,12 +104,17 @@ struct InspectReport: Encodable {
       let views = step.inputs.compactMap { $0 }
       layers.append(
         Layer(
-          index: index, name: step.name, kind: step.problem.summary, computes: step.origins,
+          index: index, name: step.name, kind: Self.kind(step), computes: step.origins,
           tactic: tactics[index].name, inputs: views.map { "\($0.type)" },
           outputs: step.outputs.map { "\($0.type)" }, microseconds: seconds.map { $0 * 1e6 },
           gflops: seconds.flatMap { step.multiplyAdds > 0 ? 2e-9 * step.multiplyAdds / $0 : nil },
           bytes: Int(step.trafficBytes)))
     }
+  }
+
+  private static func kind(_ step: Step) -> String {
+    guard step.arithmetic != .exact else { return step.problem.summary }
+    return "\(step.arithmetic.rawValue) \(step.problem.summary)"
   }
 
   /// Medians of each step's seconds.

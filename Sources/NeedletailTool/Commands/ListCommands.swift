@@ -1,5 +1,7 @@
 import ArgumentParser
 import CPUDevice
+import CUDADevice
+import DeviceInterface
 import Foundation
 import GraphModel
 import ModelZoo
@@ -15,23 +17,37 @@ struct DevicesCommand: ParsableCommand {
 
   func run() throws {
     let cpu = try CPU()
-    let entry = Entry(
-      name: cpu.name, summary: cpu.summary, instructionSets: cpu.processor.instructionSets,
-      threads: cpu.threads, hasVNNI: cpu.processor.hasVNNI, hasAMX: cpu.processor.hasAMX)
+    var entries = [
+      Entry(
+        name: cpu.name, summary: cpu.summary, instructionSets: cpu.processor.instructionSets,
+        threads: cpu.threads, hasVNNI: cpu.processor.hasVNNI, hasAMX: cpu.processor.hasAMX)
+    ]
+    var missing: String?
+    do {
+      for index in 0..<(try CUDA.count()) {
+        let gpu = try CUDA(index: index)
+        entries.append(Entry(name: gpu.name, summary: gpu.summary))
+      }
+    } catch { missing = error.description }
     if json {
-      try Output.json([entry])
-    } else {
-      Output.table([["device", "what it is"], [entry.name, entry.summary]], leftAligned: [0, 1])
+      try Output.json(entries)
+      return
+    }
+    Output.table(
+      [["device", "what it is"]] + entries.map { [$0.name, $0.summary] }, leftAligned: [0, 1])
+    if let missing {
+      Output.line()
+      Output.line("No GPU: \(missing)")
     }
   }
 
   private struct Entry: Encodable {
     var name: String
     var summary: String
-    var instructionSets: [String]
-    var threads: Int
-    var hasVNNI: Bool
-    var hasAMX: Bool
+    var instructionSets: [String]?
+    var threads: Int?
+    var hasVNNI: Bool?
+    var hasAMX: Bool?
   }
 }
 

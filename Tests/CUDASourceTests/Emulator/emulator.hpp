@@ -21,6 +21,7 @@ static Index3 threadIdx, blockIdx, blockDim, gridDim;
 
 static inline float __int_as_float(int x) { float r; memcpy(&r, &x, 4); return r; }
 static inline int __float_as_int(float x) { int r; memcpy(&r, &x, 4); return r; }
+static inline long long __double_as_longlong(double x) { long long r; memcpy(&r, &x, 8); return r; }
 static inline double __longlong_as_double(long long x) { double r; memcpy(&r, &x, 8); return r; }
 #define INFINITY_F __int_as_float(0x7f800000)
 #define NAN_F __int_as_float(0x7fc00000)
@@ -46,7 +47,7 @@ struct Meeting { int arrived = 0, generation = 0; };
 struct Warp { Meeting meeting; uint32_t slots[32][8]; const void* rows[32]; };
 static std::vector<Fiber> fibers;
 static std::vector<Warp> warps;
-static std::vector<char> stacks;
+static char* stacks;  // only the pages that fibers touch take memory
 static Meeting block;
 static ucontext_t scheduler;
 static int current, alive;
@@ -86,7 +87,7 @@ static int run_block(int threads) {
   fibers.assign(threads, Fiber());
   warps.assign((threads + 31) / 32, Warp());
   alive_in_warp.assign(warps.size(), 0);
-  stacks.resize((size_t)threads * stack_bytes);
+  if (!stacks) stacks = (char*)malloc(1024 * (size_t)stack_bytes);
   memset(dynamic_shared, 0xFF, sizeof dynamic_shared);
   block = Meeting();
   alive = threads;
@@ -94,7 +95,7 @@ static int run_block(int threads) {
     alive_in_warp[t / 32]++;
     fibers[t].done = false;
     getcontext(&fibers[t].context);
-    fibers[t].context.uc_stack.ss_sp = stacks.data() + (size_t)t * stack_bytes;
+    fibers[t].context.uc_stack.ss_sp = stacks + (size_t)t * stack_bytes;
     fibers[t].context.uc_stack.ss_size = stack_bytes;
     fibers[t].context.uc_link = &scheduler;
     makecontext(&fibers[t].context, (void (*)())thread_main, 0);
@@ -132,6 +133,8 @@ extern "C" int emulate(void (*kernel)(void**), void** arguments, int gx, int gy,
 
 // MARK: conversions
 
+static inline double rounded_product(double x, double y) { return x * y; }
+static inline double rounded_sum(double x, double y) { return x + y; }
 static inline float half_to_float(uint16_t x) { _Float16 h; memcpy(&h, &x, 2); return (float)h; }
 static inline uint16_t float_to_half(float x) { _Float16 h = (_Float16)x; uint16_t r; memcpy(&r, &h, 2); return r; }
 static inline float bfloat_to_float(uint16_t x) { return __int_as_float((int)((uint32_t)x << 16)); }
@@ -146,6 +149,11 @@ static inline uint32_t float_to_tf32(float x) {
   uint32_t b = (uint32_t)__float_as_int(x);
   return (b + 0x1000) & ~0x1fffu;
 }
+
+static inline float power_of_two(float x) { return exp2f(x); }
+
+static inline float larger(float x, float y) { return x != x || x > y ? x : y; }
+static inline double larger(double x, double y) { return x != x || x > y ? x : y; }
 
 // MARK: warps
 
@@ -177,6 +185,7 @@ static inline uint32_t ballot(bool x) {
 }
 static inline float atomic_add(float* p, float x) { float r = *p; *p = r + x; return r; }
 static inline int atomic_add(int* p, int x) { int r = *p; *p = (int)((unsigned)r + (unsigned)x); return r; }
+static inline void atomic_maximum(uint32_t* p, uint32_t x) { if (*p < x) *p = x; }
 static inline uint32_t atomic_compare_exchange(uint32_t* p, uint32_t e, uint32_t x) { uint32_t r = *p; if (r == e) *p = x; return r; }
 static inline uint64_t atomic_compare_exchange(uint64_t* p, uint64_t e, uint64_t x) { uint64_t r = *p; if (r == e) *p = x; return r; }
 

@@ -21,7 +21,8 @@ enum ContractionTactics {
         result.append(ContractionTactic(work: work, variant: index, blocking: blocking))
       }
     }
-    return [preferred] + result.filter { $0.name != preferred.name }
+    return [preferred] + WinogradTactic.candidates(work)
+      + result.filter { $0.name != preferred.name }
   }
 }
 
@@ -80,7 +81,9 @@ struct ContractionTactic: CPUTactic {
       guard let constants = TensorStorage(byteCount: plan.constantBytes) else {
         throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights")
       }
-      work.writeConstants(plan, request, to: constants.base)
+      work.withConstants(request) { weights, bias in
+        plan.writeConstants(to: constants.base, weights: weights, bias: bias)
+      }
       let steps = plan.steps(constants: constants.base)
       let phases = steps.map { step in
         KernelPhase(

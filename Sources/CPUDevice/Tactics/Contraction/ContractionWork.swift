@@ -134,21 +134,35 @@ struct ContractionWork: Sendable {
     }
   }
 
-  func writeConstants(
-    _ plan: ContractionPlan, _ request: TacticRequest, to bytes: UnsafeMutableRawPointer
+  /// The geometry of a convolution that minimal filtering computes.
+  var winogradGeometry: ConvolutionGeometry? {
+    guard case .convolution(let geometry) = geometry, WinogradPlan.computes(geometry) else {
+      return nil
+    }
+    return geometry
+  }
+
+  func winogradPlan(
+    algorithm: Int, variant: Int
+  ) throws(ContractionPlanError) -> WinogradPlan {
+    guard let geometry = winogradGeometry else { throw .variant }
+    return try WinogradPlan(
+      geometry, kernels: kernels, operands: slots, algorithm: algorithm, variant: variant,
+      epilogue: epilogue, hasBias: bias != nil, concurrency: threads)
+  }
+
+  /// Calls `body` with the weights, where they are constant, and the bias.
+  func withConstants(
+    _ request: TacticRequest,
+    _ body: (_ weights: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?) -> Void
   ) {
     let weights = request.constants[1].flatMap { tensor in
       request.step.inputs[1].map { view in
         UnsafePointer(tensor.address.assumingMemoryBound(to: Float.self) + view.offset)
       }
     }
-    if let bias {
-      bias.withUnsafeBufferPointer {
-        plan.writeConstants(to: bytes, weights: weights, bias: $0.baseAddress)
-      }
-    } else {
-      plan.writeConstants(to: bytes, weights: weights, bias: nil)
-    }
+    guard let bias else { return body(weights, nil) }
+    bias.withUnsafeBufferPointer { body(weights, $0.baseAddress) }
   }
 }
 

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Self-test, models, benchmarks and peers on a GPU, in one go; the table comes last.
+
+    python3 .gpu/run.py [--skip selftest models bench peers] [--models resnet50 ...] [--batch 1 8 128]
+"""
+import argparse, json, os, subprocess, sys, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOL = os.path.join(HERE, "needletail")
+INPUTS = {
+    "resnet50": "image:{n}x3x224x224", "mobilenet_v2": "image:{n}x3x224x224", "vit_b_16": "image:{n}x3x224x224",
+    "bert_base": "input_ids:{n}x128 attention_mask:{n}x128", "bert_minilm": "input_ids:{n}x128 attention_mask:{n}x128",
+}
+ZOO = ["tiny_cnn", "tiny_transformer", "tiny_vit", "resnet18", "resnet50", "mobilenet_v2", "squeezenet", "inception", "vgg16",
+       "bert_base", "bert_minilm", "vit_b_16"]
+BOUNDS = {"fp32": 1e-5, "tf32": 1e-3, "fp16": 3e-3}
+
+def call(arguments, limit=600):
+    began = time.time()
+    try:
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=limit)
+        return done.returncode, done.stdout, done.stderr, time.time() - began
+    except subprocess.TimeoutExpired:
+        return 124, "", f"took longer than {limit} s", time.time() - began
+
+def shapes(model, batch):
+    return [word for shape in INPUTS.get(model, "").format(n=batch).split() for word in ("--shapes", shape)]
+
+def selftest(cases):
+    status, out, err, seconds = call([TOOL, "selftest", "--device", "cuda:0", "--cases", str(cases)])
+    print(out[-6000:], err[-2000:], f"selftest: status {status}, {seconds:.0f} s", flush=True)
+
+def models(names, precisions):
+    rows = []
+    folder = os.path.join(HERE, "models")
+    found = [(n, n, []) for n in names]
+    if os.path.isdir(folder):
+        found += [(n, os.path.join(folder, n, "model.onnx"), []) for n in sorted(os.listdir(folder))]
+    for name, path, extra in found:
+        for precision in precisions:
+            status, out, err, seconds = call([TOOL, "compare", path, "--device", "cuda:0", "--precision", precision, "--json",
+                                              "--tolerance", str(BOUNDS[precision]), "--seed", str(int(time.time()))] + extra)
+            try:
+                report = json.loads(out)
+                worst = max([l["relativeError"] for l in report["outputs"]], default=0)
+                rows.append((name, precision, worst, "ok" if worst <= BOUNDS[precision] else "BEYOND", seconds))
+            except Exception:
+                rows.append((name, precision, float("nan"), (err.strip() or out.strip())[-200:], seconds))
+            print("model %-22s %-5s error %.2e  %s  %.1f s" % rows[-1], flush=True)
+
+def bench(names, batches, precisions, extra):
+    results = {}
+    for name in names:
+        for batch in batches:
+            for precision in precisions:
+                status, out, err, seconds = call([TOOL, "bench", name, "--device", "cuda:0", "--precision", precision, "--json",
+                                                  "--duration", "1"] + shapes(name, batch) + extra)
+                try:
+                    report = json.loads(out)
+                except Exception:
+                    print(f"bench {name} {batch} {precision}: {(err.strip() or out.strip())[-300:]}", flush=True)
+                    continue
+                for column in report["results"]:
+                    key = (name, batch, column["name"])
+                    results[key] = column
+                    print("bench %-13s %4d %-8s device %8.4f ms  host %8.4f ms  build %6.1f s" % (
+                        name, batch, column["name"], column.get("device_median_ms") or float("nan"), column["median_ms"],
+                        column["build_s"]), flush=True)
+    return results
+
+def peers(names, batches, precisions, modes):
+    results = {}
+    for name in names:
+        status, out, err, seconds = call([sys.executable, os.path.join(HERE, "gpu_torch.py"), "--model", name, "--batch"]
+                                         + [str(b) for b in batches] + ["--precision"] + precisions + ["--modes"] + modes)
+        for line in out.splitlines():
+            try:
+                row = json.loads(line)
+            except Exception:
+                continue
+            print("peer", line, flush=True)
+            if "median_ms" in row:
+                results[(name, row["batch"], row["precision"], row["mode"])] = row["median_ms"]
+    return results
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--skip", nargs="*", default=[])
+    p.add_argument("--models", nargs="*", default=["resnet50", "mobilenet_v2", "bert_base", "vit_b_16"])
+    p.add_argument("--batch", nargs="*", type=int, default=[1, 8, 128])
+    p.add_argument("--precision", nargs="*", default=["fp16", "fp32"])
+    p.add_argument("--modes", nargs="*", default=["graph"])
+    p.add_argument("--cases", type=int, default=20)
+    p.add_argument("--zoo", nargs="*", default=ZOO)
+    p.add_argument("--tool", nargs="*", default=[])
+    a = p.parse_args()
+    if "selftest" not in a.skip: selftest(a.cases)
+    if "models" not in a.skip: models(a.zoo, ["fp32", "tf32", "fp16"])
+    ours = bench(a.models, a.batch, a.precision, a.tool) if "bench" not in a.skip else {}
+    theirs = peers(a.models, a.batch, a.precision, a.modes) if "peers" not in a.skip else {}
+    print("\n%-14s %5s %-5s %10s %10s  %s" % ("model", "batch", "", "ours ms", "native ms", "torch ms (ours is so many times as fast)"))
+    for name in a.models:
+        for batch in a.batch:
+            for precision in a.precision:
+                column = ours.get((name, batch, precision))
+                native = ours.get((name, batch, "native"))
+                if not column: continue
+                mine = column.get("device_median_ms") or column["median_ms"]
+                other = " ".join("%s %.3f (%.2f)" % (mode, theirs[(name, batch, precision, mode)],
+                                                    theirs[(name, batch, precision, mode)] / mine)
+                                 for mode in a.modes if (name, batch, precision, mode) in theirs)
+                print("%-14s %5d %-5s %10.4f %10.4f  %s" % (
+                    name, batch, precision, mine, (native or {}).get("device_median_ms") or float("nan"), other))
+
+main()

@@ -1,0 +1,46 @@
+import CUDADriver
+import CUDASource
+package import DeviceInterface
+import DeviceSelfTest
+import DynamicTensorMemory
+package import ProgramModel
+package import TensorModel
+
+extension CUDA: StepRunner {
+  package func prepare(_ cases: [(tactic: Tactic, program: Program)]) throws(DeviceError) {
+    try compile(cases.map { ($0.tactic, $0.program.steps[0], $0.program) }) { _ in }
+  }
+
+  package func run(
+    _ tactic: Tactic, _ program: Program, memory: [TensorStorage]
+  ) throws(DeviceError) {
+    do throws(CUDAError) {
+      let executable = try CUDAExecutable(
+        program, device: self, tactics: [tactic], options: LoadOptions())
+      guard let plan = executable.plans[0] else {
+        throw CUDAError(.driver, "no kernel computes this step")
+      }
+      let stream = try GPUStream(gpu)
+      let arena = try DeviceMemory(gpu, byteCount: executable.memory.arenaBytes)
+      try stream.fill(arena.address, with: 0xFF, byteCount: arena.byteCount)
+      let places = Places(executable, arena: arena.address, tensors: 0, tensorOffsets: [:])
+      let active = program.buffers.indices.filter { program.buffers[$0].isActivation }
+      for index in active {
+        try stream.copy(
+          from: UnsafeRawPointer(memory[index].base), to: try places.buffer(BufferID(index)),
+          byteCount: program.buffers[index].byteCount)
+      }
+      try stream.fill(places.workspace(0), with: 0, byteCount: plan.zeroedWorkspaceBytes)
+      for launch in plan.launches {
+        guard let kernel = executable.kernels[launch.source] else { continue }
+        try stream.launch(launch, kernel, addresses: try places.addresses(launch, 0))
+      }
+      for index in active {
+        try stream.copy(
+          from: try places.buffer(BufferID(index)), to: memory[index].base,
+          byteCount: program.buffers[index].byteCount)
+      }
+      try stream.synchronize()
+    } catch { throw DeviceError(error.description) }
+  }
+}

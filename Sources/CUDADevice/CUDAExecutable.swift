@@ -1,0 +1,77 @@
+import CUDADriver
+import CUDASource
+package import DeviceInterface
+import DynamicTensorMemory
+import KernelModel
+import MultiStreamExecution
+import ProgramModel
+import TensorModel
+
+/// A program prepared for a GPU: compiled kernels, weights in device memory, a schedule and a memory plan.
+/// It never changes; contexts share it.
+package final class CUDAExecutable: Executable {
+  let program: Program
+  let device: CUDA
+  /// Nil for a step of the host.
+  let plans: [StepPlan?]
+  let kernels: [KernelSource: Kernel]
+  let weights: DeviceWeights
+  let memory: MemoryPlan
+  let order: ExecutionOrder
+  package let tactics: [Tactic]
+
+  package var arenaBytes: Int { memory.arenaBytes }
+  package var arenaLowerBound: Int { memory.lowerBound }
+  package var weightBytes: Int { weights.byteCount }
+  package var hostSteps: [Int] { plans.indices.filter { plans[$0] == nil } }
+
+  init(
+    _ program: Program, device: CUDA, tactics: [Tactic], options: LoadOptions
+  ) throws(CUDAError) {
+    var plans: [StepPlan?] = []
+    var used: [Tactic] = []
+    var costs: [Double] = []
+    for (index, step) in program.steps.enumerated() {
+      let wanted = index < tactics.count ? tactics[index] : nil
+      let tactic = device.tactic(wanted, step, program)
+      used.append(tactic.map { Tactic($0.name) } ?? CUDA.host)
+      var plan: StepPlan?
+      if let tactic { plan = try device.plan(Tactic(tactic.name), step, program) }
+      plans.append(plan)
+      costs.append(tactic?.estimate(device.request(step, program)) ?? 1)
+    }
+    let launches = plans.flatMap { ($0?.preparation ?? []) + ($0?.launches ?? []) }
+    kernels = try device.store.load(launches)
+    weights = try DeviceWeights(program, plans, kernels, device: device)
+    let dependencies = Dependencies(program)
+    let schedule =
+      options.runsBranchesInParallel && !plans.contains { $0 == nil }
+      ? StreamSchedule(
+        dependencies, costs: costs, threads: Self.branches, smallStep: Self.smallStep)
+      : StreamSchedule(sequential: program.steps.count)
+    do {
+      memory = try MemoryPlan(
+        program, timeOfStep: schedule.waveOfStep,
+        workspaceBytes: plans.map { $0?.workspaceBytes ?? 0 }, reuses: options.plansMemory,
+        alignment: Self.alignment)
+    } catch { throw CUDAError(.driver, "planning memory: \(error.description)") }
+    order = ExecutionOrder(
+      program, dependencies: dependencies, waves: schedule.waveOfStep, memory: memory,
+      workspaceBytes: plans.map { $0?.workspaceBytes ?? 0 },
+      isSequential: !options.runsBranchesInParallel)
+    self.program = program
+    self.device = device
+    self.plans = plans
+    self.tactics = used
+  }
+
+  /// Steps of one wave at most.
+  private static let branches = 4
+  /// A longer step fills the GPU by itself.
+  private static let smallStep = 30e-6
+  static let alignment = 256
+
+  package func makeContext() throws(DeviceError) -> any ExecutableContext {
+    do { return try CUDAContext(self) } catch { throw DeviceError(error.description) }
+  }
+}

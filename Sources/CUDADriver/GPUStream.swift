@@ -1,0 +1,124 @@
+/// Work for a GPU in order.
+package final class GPUStream: Sendable {
+  package let gpu: GPU
+  let handle: Handle
+
+  package init(_ gpu: GPU) throws(CUDAError) {
+    self.gpu = gpu
+    try gpu.makeCurrent()
+    var pointer: UnsafeMutableRawPointer?
+    // Not synchronised with the default stream.
+    try gpu.check(gpu.driver.functions.createStream(&pointer, 1), "cuStreamCreate")
+    guard let pointer else { throw CUDAError(.driver, "the driver gave no stream") }
+    handle = Handle(pointer)
+  }
+
+  deinit {
+    try? gpu.makeCurrent()
+    _ = gpu.driver.functions.destroyStream(handle.pointer)
+  }
+
+  package func synchronize() throws(CUDAError) {
+    try gpu.check(gpu.driver.functions.synchronizeStream(handle.pointer), "cuStreamSynchronize")
+  }
+
+  package func copy(
+    from host: UnsafeRawPointer, to address: UInt64, byteCount: Int
+  ) throws(CUDAError) {
+    guard byteCount > 0 else { return }
+    try gpu.check(
+      gpu.driver.functions.copyToDevice(address, host, byteCount, handle.pointer), "cuMemcpyHtoD")
+  }
+
+  package func copy(
+    from address: UInt64, to host: UnsafeMutableRawPointer, byteCount: Int
+  ) throws(CUDAError) {
+    guard byteCount > 0 else { return }
+    try gpu.check(
+      gpu.driver.functions.copyToHost(host, address, byteCount, handle.pointer), "cuMemcpyDtoH")
+  }
+
+  package func copy(
+    from source: UInt64, to target: UInt64, byteCount: Int
+  ) throws(CUDAError) {
+    guard byteCount > 0 else { return }
+    try gpu.check(
+      gpu.driver.functions.copyOnDevice(target, source, byteCount, handle.pointer), "cuMemcpyDtoD")
+  }
+
+  package func fill(_ address: UInt64, with value: UInt8, byteCount: Int) throws(CUDAError) {
+    guard byteCount > 0 else { return }
+    try gpu.check(
+      gpu.driver.functions.fill(address, value, byteCount, handle.pointer), "cuMemset")
+  }
+
+  package func launch(_ graph: ExecutableGraph) throws(CUDAError) {
+    try gpu.check(
+      gpu.driver.functions.launchGraph(graph.handle.pointer, handle.pointer), "cuGraphLaunch")
+  }
+
+  /// Launches one kernel.
+  package func launch(
+    _ kernel: Kernel, grid: (Int, Int, Int), threads: Int, sharedBytes: Int, addresses: [UInt64]
+  ) throws(CUDAError) {
+    let status = KernelArguments.withPointers(addresses) { pointers in
+      gpu.driver.functions.launch(
+        kernel.handle.pointer, UInt32(grid.0), UInt32(grid.1), UInt32(grid.2), UInt32(threads), 1,
+        1, UInt32(sharedBytes), handle.pointer, pointers, nil)
+    }
+    try gpu.check(status, "launch of '\(kernel.name)'")
+  }
+}
+
+/// A point in a stream's work, with its time.
+package final class GPUEvent: Sendable {
+  private let gpu: GPU
+  private let handle: Handle
+
+  package init(_ gpu: GPU) throws(CUDAError) {
+    self.gpu = gpu
+    try gpu.makeCurrent()
+    var pointer: UnsafeMutableRawPointer?
+    try gpu.check(gpu.driver.functions.createEvent(&pointer, 0), "cuEventCreate")
+    guard let pointer else { throw CUDAError(.driver, "the driver gave no event") }
+    handle = Handle(pointer)
+  }
+
+  deinit {
+    try? gpu.makeCurrent()
+    _ = gpu.driver.functions.destroyEvent(handle.pointer)
+  }
+
+  package func record(on stream: GPUStream) throws(CUDAError) {
+    try gpu.check(
+      gpu.driver.functions.recordEvent(handle.pointer, stream.handle.pointer), "cuEventRecord")
+  }
+
+  package func synchronize() throws(CUDAError) {
+    try gpu.check(gpu.driver.functions.synchronizeEvent(handle.pointer), "cuEventSynchronize")
+  }
+
+  /// Seconds since an earlier event; both must have happened.
+  package func seconds(since earlier: GPUEvent) throws(CUDAError) -> Double {
+    var milliseconds: Float = 0
+    try gpu.check(
+      gpu.driver.functions.elapsed(&milliseconds, earlier.handle.pointer, handle.pointer),
+      "cuEventElapsedTime")
+    return Double(milliseconds) * 1e-3
+  }
+}
+
+/// Addresses as the array of pointers to values that launches take.
+enum KernelArguments {
+  static func withPointers<R>(
+    _ addresses: [UInt64], _ body: (UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> R
+  ) -> R {
+    var values = addresses
+    return values.withUnsafeMutableBufferPointer { values in
+      var pointers: [UnsafeMutableRawPointer?] = values.indices.map { index in
+        values.baseAddress.map { UnsafeMutableRawPointer($0 + index) }
+      }
+      return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress) }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/// Lists kernels with their dependencies, to be launched together any number of times.
+package struct GraphRecorder: ~Copyable {
+  /// Names a node of the graph that is recorded.
+  package struct Node: Hashable, Sendable {
+    fileprivate let handle: Handle
+  }
+
+  private let gpu: GPU
+  private let graph: Handle
+  private var kernels: [Kernel] = []
+
+  package init(_ gpu: GPU) throws(CUDAError) {
+    self.gpu = gpu
+    try gpu.makeCurrent()
+    var pointer: UnsafeMutableRawPointer?
+    try gpu.check(gpu.driver.functions.createGraph(&pointer, 0), "cuGraphCreate")
+    guard let pointer else { throw CUDAError(.driver, "the driver gave no graph") }
+    graph = Handle(pointer)
+  }
+
+  deinit { _ = gpu.driver.functions.destroyGraph(graph.pointer) }
+
+  package mutating func add(
+    _ kernel: Kernel, grid: (Int, Int, Int), threads: Int, sharedBytes: Int, clusterSize: Int,
+    addresses: [UInt64], after predecessors: [Node]
+  ) throws(CUDAError) -> Node {
+    let before = predecessors.map { Optional($0.handle.pointer) }
+    var node: UnsafeMutableRawPointer?
+    let status = KernelArguments.withPointers(addresses) { pointers in
+      var parameters = KernelNodeParameters(
+        function: kernel.handle.pointer, gridX: UInt32(grid.0), gridY: UInt32(grid.1),
+        gridZ: UInt32(grid.2), blockX: UInt32(threads), sharedBytes: UInt32(sharedBytes),
+        arguments: pointers)
+      return gpu.driver.functions.addKernelNode(
+        &node, graph.pointer, before, before.count, &parameters)
+    }
+    try gpu.check(status, "kernel '\(kernel.name)' in a graph")
+    guard let node else { throw CUDAError(.driver, "the driver gave no graph node") }
+    if clusterSize > 1 {
+      // CUlaunchAttributeValue is a union of 64 bytes; attribute 4: cluster dimensions.
+      var value = [UInt32](repeating: 0, count: 16)
+      value[0] = UInt32(clusterSize)
+      value[1] = 1
+      value[2] = 1
+      try gpu.check(
+        gpu.driver.functions.setKernelNodeAttribute(node, 4, &value), "cluster of '\(kernel.name)'")
+    }
+    kernels.append(kernel)
+    return Node(handle: Handle(node))
+  }
+
+  /// Fills memory with zeros.
+  package mutating func addZeros(
+    at address: UInt64, byteCount: Int, after predecessors: [Node]
+  ) throws(CUDAError) -> Node {
+    let before = predecessors.map { Optional($0.handle.pointer) }
+    var node: UnsafeMutableRawPointer?
+    var parameters = FillNodeParameters(target: address, elementBytes: 1, width: byteCount)
+    try gpu.check(
+      gpu.driver.functions.addFillNode(
+        &node, graph.pointer, before, before.count, &parameters, gpu.context.pointer),
+      "cuGraphAddMemsetNode")
+    guard let node else { throw CUDAError(.driver, "the driver gave no graph node") }
+    return Node(handle: Handle(node))
+  }
+
+  package consuming func finish() throws(CUDAError) -> ExecutableGraph {
+    var pointer: UnsafeMutableRawPointer?
+    try gpu.check(
+      gpu.driver.functions.instantiateGraph(&pointer, graph.pointer, 0), "cuGraphInstantiate")
+    guard let pointer else { throw CUDAError(.driver, "the driver gave no executable graph") }
+    return ExecutableGraph(gpu: gpu, handle: Handle(pointer), kernels: kernels)
+  }
+}
+
+/// A graph ready to launch; it keeps its kernels loaded.
+package final class ExecutableGraph: Sendable {
+  let handle: Handle
+  private let gpu: GPU
+  private let kernels: [Kernel]
+
+  fileprivate init(gpu: GPU, handle: Handle, kernels: [Kernel]) {
+    self.gpu = gpu
+    self.handle = handle
+    self.kernels = kernels
+  }
+
+  /// Kernels of one launch.
+  package var kernelCount: Int { kernels.count }
+
+  deinit {
+    try? gpu.makeCurrent()
+    _ = gpu.driver.functions.destroyExecutableGraph(handle.pointer)
+  }
+}

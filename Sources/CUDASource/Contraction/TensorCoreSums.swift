@@ -1,0 +1,162 @@
+import TensorModel
+
+/// Sums on tensor cores: fragments of `mma.sync`, read by `ldmatrix` one slice ahead of the products.
+struct TensorCoreSums: TileSums {
+  private let shape: TileShape
+  private let type: DataType
+  private let a: ContractionFeed.Major
+  private let b: ContractionFeed.Major
+  private let roundsA: Bool
+  private let roundsB: Bool
+
+  init(
+    _ shape: TileShape, _ contraction: Contraction, a: ContractionFeed.Major,
+    b: ContractionFeed.Major
+  ) {
+    self.shape = shape
+    type = contraction.type
+    self.a = a
+    self.b = b
+    roundsA = type == .float32 && !contraction.a.isRounded
+    roundsB = type == .float32 && !contraction.b.isRounded
+  }
+
+  private var rowFragments: Int { shape.warpRows / 16 }
+  private var columnFragments: Int { shape.warpColumns / 8 }
+  /// Slices of a tile's depth, of 32 bytes each.
+  private var slices: Int { shape.depth * type.byteCount / 32 }
+  private var product: String {
+    switch type {
+    case .float16: "mma_half"
+    case .bfloat16: "mma_bfloat"
+    default: "mma_tf32"
+    }
+  }
+
+  func declare(_ text: inout KernelText, a feedA: TileFeedText, b feedB: TileFeedText) {
+    let m = rowFragments, n = columnFragments
+    text.line("const int lane = lane_index(), warp = warp_index();")
+    text.line("const int warp_m = warp % \(shape.rowWarps) * \(shape.warpRows);")
+    text.line("const int warp_n = warp / \(shape.rowWarps) * \(shape.warpColumns);")
+    text.line("float sums[\(m)][\(n)][4];")
+    text.line("#pragma unroll")
+    text.line(
+      "for (int i = 0; i < \(m * n * 4); i++) \(element("i")) = 0.0f;")
+    text.line("uint32_t fa[2][\(m)][4], fb[2][\(n)][2];")
+    text.block("auto read = [&](int buffer, int stage, int slice)", end: "};") { text in
+      text.line(
+        "const unsigned char* tile = dynamic_shared + stage * \(shape.stageBytes(type));")
+      text.line("#pragma unroll")
+      text.block("for (int i = 0; i < \(m); i++)") { readRows(&$0, feedA) }
+      text.line("tile += \(feedA.bytes);")
+      text.line("#pragma unroll")
+      text.block("for (int i = 0; i < \(n / 2); i++)") { readColumns(&$0, feedB) }
+    }
+    text.block("auto multiply = [&](int buffer)", end: "};") { text in
+      text.line("#pragma unroll")
+      text.block("for (int i = 0; i < \(m); i++)") { text in
+        text.line("#pragma unroll")
+        text.line(
+          "for (int j = 0; j < \(n); j++) \(product)(sums[i][j], fa[buffer][i], fb[buffer][j]);")
+      }
+    }
+  }
+
+  private func readRows(_ text: inout KernelText, _ feed: TileFeedText) {
+    let bytes = feed.lineBytes
+    text.line("const int first = warp_m + i * 16;")
+    if a == .depth {
+      text.line(
+        "load_matrices(fa[buffer][i], tile + tile_place<\(bytes)>(first + (lane & 15), slice * 2 + (lane >> 4)));"
+      )
+    } else if type != .float32 {
+      text.line(
+        "load_matrices_transposed(fa[buffer][i], tile + tile_place<\(bytes)>(slice * 16 + (lane >> 4) * 8 + (lane & 7), first / 8 + (lane >> 3 & 1)));"
+      )
+    } else {
+      text.line("const int k = slice * 8 + (lane & 3), m = first + (lane >> 2);")
+      text.line("#pragma unroll")
+      text.line(
+        "for (int j = 0; j < 4; j++) fa[buffer][i][j] = \(word(bytes, "k + (j >> 1) * 4", "m + (j & 1) * 8"));"
+      )
+    }
+    if roundsA {
+      text.line("#pragma unroll")
+      text.line("for (int j = 0; j < 4; j++) fa[buffer][i][j] = \(rounded("fa[buffer][i][j]"));")
+    }
+  }
+
+  private func readColumns(_ text: inout KernelText, _ feed: TileFeedText) {
+    let bytes = feed.lineBytes
+    text.line("const int first = warp_n + i * 16;")
+    text.line("uint32_t four[4];")
+    if b == .depth {
+      text.line(
+        "load_matrices(four, tile + tile_place<\(bytes)>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));"
+      )
+    } else if type != .float32 {
+      text.line(
+        "load_matrices_transposed(four, tile + tile_place<\(bytes)>(slice * 16 + (lane & 15), first / 8 + (lane >> 4)));"
+      )
+    } else {
+      text.line("const int k = slice * 8 + (lane & 3), n = first + (lane >> 2);")
+      text.line("#pragma unroll")
+      text.line(
+        "for (int j = 0; j < 4; j++) four[j] = \(word(bytes, "k + (j & 1) * 4", "n + (j >> 1) * 8"));"
+      )
+    }
+    text.line("#pragma unroll")
+    let value = roundsB ? rounded("four[j]") : "four[j]"
+    text.line("for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = \(value);")
+  }
+
+  /// A word of a tile whose lines lie along the depth.
+  private func word(_ bytes: Int, _ line: String, _ place: String) -> String {
+    "*(const uint32_t*)(tile + tile_place<\(bytes)>(\(line), (\(place)) >> 2) + ((\(place)) & 3) * 4)"
+  }
+
+  private func rounded(_ word: String) -> String { "float_to_tf32(__int_as_float((int)\(word)))" }
+
+  func loop(_ text: inout KernelText, copy: (inout KernelText) -> Void) {
+    let stages = shape.stages
+    text.line("copy_async_wait<\(stages - 2)>();")
+    text.line("block_barrier();")
+    text.line("read(0, 0, 0);")
+    text.line("#pragma unroll 1")
+    text.block("for (int step = 0; step < steps; step++)") { text in
+      for slice in 0..<slices {
+        if slice == slices - 1 {
+          text.line("copy_async_wait<\(stages - 2)>();")
+          text.line("block_barrier();")
+          text.line("from = from + 1 == \(stages) ? 0 : from + 1;")
+        }
+        text.line("read(\((slice + 1) & 1), from, \((slice + 1) % slices));")
+        if slice == 0 { copy(&text) }
+        text.line("multiply(\(slice & 1));")
+      }
+    }
+  }
+
+  func element(_ index: String) -> String { "((float*)sums)[\(index)]" }
+
+  func stage(_ text: inout KernelText, row: Int, isColumnMajor: Bool) {
+    text.line("#pragma unroll")
+    text.block("for (int i = 0; i < \(rowFragments); i++)") { text in
+      text.line("#pragma unroll")
+      text.block("for (int j = 0; j < \(columnFragments); j++)") { text in
+        text.line(
+          "float* place = staged + (warp_m + i * 16 + (lane >> 2)) * \(row) + warp_n + j * 8 + (lane & 3) * 2;"
+        )
+        if isColumnMajor {
+          text.line("place[0] = sums[i][j][0]; place[1] = sums[i][j][1];")
+          text.line("place[\(8 * row)] = sums[i][j][2]; place[\(8 * row + 1)] = sums[i][j][3];")
+        } else {
+          text.line("Vector<float, 2> upper, lower;")
+          text.line("upper.at[0] = sums[i][j][0]; upper.at[1] = sums[i][j][1];")
+          text.line("lower.at[0] = sums[i][j][2]; lower.at[1] = sums[i][j][3];")
+          text.line("store_vector(place, upper); store_vector(place + \(8 * row), lower);")
+        }
+      }
+    }
+  }
+}

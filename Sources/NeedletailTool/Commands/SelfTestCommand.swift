@@ -1,0 +1,101 @@
+import ArgumentParser
+import DeviceInterface
+import DeviceSelfTest
+import Needletail
+
+struct SelfTestCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "selftest",
+    abstract: "Check every kernel of a device against the reference interpreter.",
+    discussion: """
+      Random shapes, types and memory layouts; every way that the device has to compute each of them; \
+      outputs and unused memory are poisoned first. The status is 1 where anything failed.
+
+      needletail selftest --device cuda:0
+      needletail selftest --device cuda:0 --family convolution --cases 200
+      """)
+
+  @Option(help: "What to check: cpu, cuda:0.")
+  var device = "cpu"
+
+  @Option(help: "Threads of the CPU.")
+  var threads: Int?
+
+  @Option(help: "Only families of cases whose name contains this; repeatable.")
+  var family: [String] = []
+
+  @Option(help: "Cases of each family.")
+  var cases = 40
+
+  @Option(help: "The first case; the same number gives the same case.")
+  var first = 0
+
+  @Option(help: "Failures to show.")
+  var show = 20
+
+  @Flag(help: "Write one JSON value to standard output and nothing else.")
+  var json = false
+
+  func validate() throws {
+    guard cases > 0 else { throw ValidationError("--cases must be at least 1, not \(cases)") }
+    guard first >= 0 else { throw ValidationError("--first must not be negative") }
+  }
+
+  func run() throws {
+    let opened = try Devices.open(device, threads: threads)
+    guard let runner = opened as? any StepRunner else {
+      throw NeedletailError(.device, "device '\(device)' has no self-test")
+    }
+    let display = json ? nil : ProgressDisplay()
+    var report = Report(device: opened.summary)
+    try SelfTest.run(family, first: first, count: cases, on: runner) { outcome in
+      report.add(outcome)
+      if let failure = outcome.failure, !json, report.failed <= show {
+        Output.line(
+          "FAILED \(outcome.family) \(outcome.seed), '\(outcome.tactic)': \(failure) in \(outcome.problem)"
+        )
+      }
+    } progress: {
+      display?.show("self-test", fraction: $0)
+    }
+    if json { try Output.json(report) } else { report.show() }
+    if report.failed > 0 { throw ExitCode.failure }
+  }
+
+  private struct Report: Encodable {
+    struct Count: Encodable {
+      var passed = 0
+      var failed = 0
+    }
+    var device: String
+    var passed = 0
+    var failed = 0
+    var families: [String: Count] = [:]
+    var tactics: [String: Count] = [:]
+
+    init(device: String) { self.device = device }
+
+    mutating func add(_ outcome: SelfTest.Outcome) {
+      if outcome.failure == nil {
+        passed += 1
+        families[outcome.family, default: Count()].passed += 1
+        tactics[outcome.tactic, default: Count()].passed += 1
+      } else {
+        failed += 1
+        families[outcome.family, default: Count()].failed += 1
+        tactics[outcome.tactic, default: Count()].failed += 1
+      }
+    }
+
+    func show() {
+      Output.line(device)
+      Output.table(
+        [["family", "passed", "failed"]]
+          + families.sorted { $0.key < $1.key }.map {
+            [$0.key, "\($0.value.passed)", "\($0.value.failed)"]
+          })
+      Output.line()
+      Output.line("\(tactics.count) tactics: \(passed) passed, \(failed) failed")
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package import TensorModel
+
+/// The precision of every layer of a graph, and why it has it.
+package struct PrecisionAssignment: Sendable {
+  /// What was decided for one node.
+  package struct Entry: Sendable, Hashable {
+    package var node: String
+    package var operation: String
+    /// Nil for a node without floating-point arithmetic.
+    package var precision: Precision?
+    package var reason: Reason
+  }
+
+  /// Why a node has its precision.
+  package enum Reason: Sendable, Hashable {
+    /// The precision that was asked for.
+    case requested
+    /// The model's own type is another than the request is about, or the node has been decided already.
+    case typeOfModel
+    case integers
+    /// Copies, gathers and the like hold what their operands hold.
+    case movement
+    /// Bodies of control flow have assignments of their own.
+    case control
+    case host
+    /// The types are known only when the engine runs.
+    case unknown
+    /// Products of reduced precision are asked for, and the node has none.
+    case noProducts
+    /// Constants that do not fit: the largest magnitude among them.
+    case constantsTooLarge(Double, DataType)
+    case constantsTooSmall(Double, DataType)
+    /// An operand or a result that may not fit.
+    case range(DataType)
+    /// An operand that is counted in integers.
+    case counted(DataType)
+    case steep
+    case reduction
+    case recurrence
+    case runningTotal
+    case ordering
+    case accumulation
+  }
+
+  package private(set) var requested: Precision
+  /// In the order of the graph's nodes.
+  package private(set) var entries: [Entry]
+  /// What a precision of 16 bits is decided by; nil for any other.
+  let analysis: StorageAnalysis?
+
+  /// How many nodes have each precision.
+  package var counts: [(precision: Precision, count: Int)] {
+    Precision.allCases.compactMap { precision in
+      let count = entries.count { $0.precision == precision }
+      return count == 0 ? nil : (precision, count)
+    }
+  }
+
+  init(requested: Precision, entries: [Entry], analysis: StorageAnalysis? = nil) {
+    self.requested = requested
+    self.entries = entries
+    self.analysis = analysis
+  }
+}
+
+extension PrecisionAssignment: CustomStringConvertible {
+  /// One line per node, then the counts.
+  package var description: String {
+    var lines = entries.map { entry in
+      "'\(entry.node)' \(entry.operation): \(entry.precision?.rawValue ?? "-") (\(entry.reason))"
+    }
+    let counts = counts.map { "\($0.count) in \($0.precision.rawValue)" }
+    lines.append("\(entries.count) nodes: \(counts.joined(separator: ", "))")
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension PrecisionAssignment.Reason: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .requested: "as requested"
+    case .typeOfModel: "the type that it has already"
+    case .integers: "no floating-point arithmetic"
+    case .movement: "moves elements only"
+    case .control: "decided inside its bodies"
+    case .host: "runs on the host"
+    case .unknown: "types known at run time only"
+    case .noProducts: "no sums of products"
+    case .constantsTooLarge(let magnitude, let type):
+      "constants up to \(magnitude) exceed \(type), which ends at \(Self.largest(type))"
+    case .constantsTooSmall(let magnitude, let type):
+      "constants of at most \(magnitude) lose digits in \(type), whose full precision begins at "
+        + "\(SixteenBits(type)?.smallestNormal ?? 0)"
+    case .range(let type):
+      "numbers may exceed \(type), which ends at \(Self.largest(type))"
+    case .counted(let type): "integers and their multiples need more digits than \(type) has"
+    case .steep: "exponentials, logarithms, powers and decisions show the rounding of operands"
+    case .reduction: "sums are kept in single precision"
+    case .recurrence: "rounding adds up from step to step"
+    case .runningTotal: "running totals grow"
+    case .ordering: "rounding would make different elements equal"
+    case .accumulation: "sums of scattered elements are kept in single precision"
+    }
+  }
+
+  private static func largest(_ type: DataType) -> Double { SixteenBits(type)?.largest ?? 0 }
+}

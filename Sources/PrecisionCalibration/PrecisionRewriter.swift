@@ -1,0 +1,57 @@
+package import GraphModel
+import KernelModel
+import TensorModel
+
+/// Writes an assignment of precisions into a graph.
+///
+/// Under 16 bits, layers take and give 16-bit numbers; a value is cast at most once, and only where no
+/// kernel that writes or reads it can do so itself. Inputs and outputs of the graph keep their types, and a
+/// graph that has been rewritten stays as it is. Under TF32, contractions of `float32` are marked.
+package enum PrecisionRewriter {
+  /// - Parameter assignment: what `PrecisionPolicy.assign` gave for this very graph.
+  /// - Throws: `GraphError` where the assignment is that of another graph.
+  package static func apply(
+    _ graph: Graph, _ assignment: PrecisionAssignment
+  ) throws(GraphError) -> Graph {
+    let precision = assignment.requested
+    let result = try rewritingBodies(graph, precision)
+    if precision == .tf32 { return markingContractions(result) }
+    guard let analysis = assignment.analysis else { return result }
+    guard analysis.decisions.count == graph.liveNodes.count else {
+      throw GraphError("the precisions were assigned to another graph than '\(graph.name)'")
+    }
+    var writer = StorageWriter(result, analysis)
+    return try writer.write()
+  }
+
+  private static func rewritingBodies(
+    _ graph: Graph, _ precision: Precision
+  ) throws(GraphError) -> Graph {
+    var result = graph
+    for (id, node) in graph.liveNodes {
+      guard case .control(var control) = node.operation else { continue }
+      var bodies: [Graph] = []
+      for body in control.bodies {
+        let assignment: PrecisionAssignment
+        do { assignment = try PrecisionPolicy.assign(body, precision) } catch {
+          throw GraphError(error.description)
+        }
+        bodies.append(try apply(body, assignment))
+      }
+      control.bodies = bodies
+      result[id]?.operation = .control(control)
+    }
+    return result
+  }
+
+  private static func markingContractions(_ graph: Graph) -> Graph {
+    var result = graph
+    for (id, node) in graph.liveNodes {
+      guard case .kernel(let problem) = node.operation, problem.isContraction,
+        graph.types(of: node.inputs).first??.dataType == .float32
+      else { continue }
+      result[id]?.arithmetic = .tensorFloat32
+    }
+    return result
+  }
+}

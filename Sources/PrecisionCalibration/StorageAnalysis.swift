@@ -1,0 +1,191 @@
+import GraphModel
+import KernelModel
+import TensorModel
+
+/// What a type of 16 bits does to each node of a graph whose values are `float32`.
+struct StorageAnalysis: Sendable {
+  enum Treatment: Sendable, Hashable {
+    /// Keeps its operands and results: no `float32` at all, 16 bits already, or no kernel.
+    case fixed
+    /// Holds what its operands hold.
+    case movement
+    /// Computes on single precision.
+    case single
+    /// Takes operands of any type and gives single precision.
+    case reduction
+    /// Takes operands of 16 bits and gives 16 bits.
+    case sixteen
+  }
+
+  struct Decision: Sendable, Hashable {
+    var treatment: Treatment
+    var reason: PrecisionAssignment.Reason
+  }
+
+  let sixteen: SixteenBits
+  /// In the order of the graph's nodes.
+  private(set) var decisions: [Decision] = []
+  /// Of values that are `float32`, and of constants.
+  private(set) var traits: [ValueID: NumericTraits] = [:]
+  private var fits: [ValueID: SixteenBits.Fit] = [:]
+
+  init(_ graph: Graph, _ sixteen: SixteenBits) {
+    self.sixteen = sixteen
+    for (index, value) in graph.values.enumerated() {
+      guard let constant = value.constant else { continue }
+      let id = ValueID(index)
+      traits[id] = .constant
+      guard constant.dataType == .float32 else { continue }
+      let fit = sixteen.fit(constant)
+      fits[id] = fit
+      if case .tooLarge = fit { traits[id] = [.constant, .wide] }
+    }
+    for (_, node) in graph.liveNodes { append(node, graph) }
+  }
+
+  func fits(_ value: ValueID) -> Bool { fits[value] == .fits }
+
+  /// Whether a value must not be stored in 16 bits.
+  func needsSingle(_ value: ValueID) -> Bool {
+    !(traits[value] ?? []).isDisjoint(with: [.wide, .counted])
+  }
+
+  private mutating func append(_ node: Node, _ graph: Graph) {
+    guard case .kernel(let problem) = node.operation else {
+      decisions.append(Decision(treatment: .fixed, reason: .unknown))
+      return
+    }
+    let result = resultTraits(problem, node, graph)
+    for output in node.outputs where graph[output].type?.dataType == .float32 {
+      traits[output] = result.intersection([.wide, .counted])
+    }
+    let types = graph.types(of: node.inputs + node.outputs).map { $0?.dataType }
+    let isDecided = types.contains { $0 == .float16 || $0 == .bfloat16 }
+    guard types.contains(.float32), !isDecided else {
+      decisions.append(Decision(treatment: .fixed, reason: .typeOfModel))
+      return
+    }
+    decisions.append(decision(problem, node, graph, result))
+  }
+
+  // MARK: Traits
+
+  private func known(_ value: ValueID?) -> NumericTraits { value.flatMap { traits[$0] } ?? [] }
+
+  private func expressionTraits(
+    _ expression: ScalarExpression, _ traits: [NumericTraits], _ types: [DataType]
+  ) -> NumericTraits {
+    TraitAnalysis(sixteen: sixteen, traits: traits, types: types).traits(of: expression)
+  }
+
+  private func resultTraits(_ problem: KernelProblem, _ node: Node, _ graph: Graph)
+    -> NumericTraits
+  {
+    let types = graph.types(of: node.inputs).map { $0?.dataType ?? .float32 }
+    let operands = node.inputs.map(known)
+    if case .pointwise(let pointwise) = problem {
+      return expressionTraits(pointwise.expression, operands, types)
+    }
+    let own = ownTraits(problem, operands, types)
+    guard let count = problem.ownOperandCount, let epilogue = problem.epilogue,
+      epilogue != .operand(0)
+    else { return own }
+    return expressionTraits(
+      epilogue, [own] + operands.dropFirst(count), [.float32] + types.dropFirst(count))
+  }
+
+  /// The traits of what a problem computes before its epilogue.
+  private func ownTraits(
+    _ problem: KernelProblem, _ operands: [NumericTraits], _ types: [DataType]
+  ) -> NumericTraits {
+    let first = operands.first ?? []
+    switch problem {
+    case .pointwise, .recurrence: return []
+    case .reduction(let reduction):
+      let x = expressionTraits(reduction.prologue, [first], Array(types.prefix(1)))
+      switch reduction.function {
+      case .logSum, .logSumExp: return []
+      default: return x.subtracting([.constant, .steep])
+      }
+    case .convolution, .matmul:
+      let product = Array(operands.prefix(2))
+      var result: NumericTraits = product.contains { $0.contains(.wide) } ? .wide : []
+      let isCounted = product.allSatisfy { $0.contains(.constant) || $0.contains(.counted) }
+      if isCounted, product.contains(where: { $0.contains(.counted) }) { result.insert(.counted) }
+      return result
+    case .normalization(let normalization):
+      if case .localResponse = normalization.kind { return first }
+      return []
+    case .attention: return operands.count > 2 ? operands[2].subtracting(.constant) : []
+    case .window, .resample, .sort, .scan, .gather: return first.subtracting(.constant)
+    case .copy(.pad(.constant(let fill), _, _)):
+      return first.subtracting(.constant).union(sixteen.isExceeded(by: fill) ? .wide : [])
+    case .copy:
+      return operands.reduce(into: NumericTraits()) { $0.formUnion($1) }.subtracting(.constant)
+    case .scatter:
+      return first.union(operands.count > 2 ? operands[2] : []).subtracting(.constant)
+    }
+  }
+
+  // MARK: Decisions
+
+  private func decision(
+    _ problem: KernelProblem, _ node: Node, _ graph: Graph, _ result: NumericTraits
+  ) -> Decision {
+    switch problem {
+    case .pointwise:
+      let isReal = graph[node.outputs[0]].type?.dataType == .float32
+      if result.contains(.steep) { return single(.steep) }
+      if result.contains(.wide) { return single(range(node.inputs)) }
+      if result.contains(.counted), isReal { return single(.counted(sixteen.dataType)) }
+    case .reduction(let reduction):
+      switch reduction.function {
+      case .firstMaximum, .lastMaximum, .firstMinimum, .lastMinimum: return single(.ordering)
+      default: return Decision(treatment: .reduction, reason: .reduction)
+      }
+    case .convolution, .matmul, .attention:
+      if let reason = contractionReason(problem, node) { return single(reason) }
+    case .copy, .gather: return Decision(treatment: .movement, reason: .movement)
+    case .scatter(let scatter):
+      guard scatter.combination == .replace else { return single(.accumulation) }
+      return Decision(treatment: .movement, reason: .movement)
+    case .recurrence: return single(.recurrence)
+    case .sort: return single(.ordering)
+    case .scan: return single(.runningTotal)
+    case .window, .normalization, .resample: break
+    }
+    return Decision(treatment: .sixteen, reason: .requested)
+  }
+
+  private func single(_ reason: PrecisionAssignment.Reason) -> Decision {
+    Decision(treatment: .single, reason: reason)
+  }
+
+  private func range(_ values: [ValueID?]) -> PrecisionAssignment.Reason {
+    constantReason(values) ?? .range(sixteen.dataType)
+  }
+
+  private func constantReason(_ values: [ValueID?]) -> PrecisionAssignment.Reason? {
+    for case let value? in values {
+      switch fits[value] {
+      case .tooLarge(let magnitude): return .constantsTooLarge(magnitude, sixteen.dataType)
+      case .tooSmall(let magnitude): return .constantsTooSmall(magnitude, sixteen.dataType)
+      case .fits, nil: continue
+      }
+    }
+    return nil
+  }
+
+  /// Why the products of a contraction must not be of 16-bit operands.
+  private func contractionReason(
+    _ problem: KernelProblem, _ node: Node
+  ) -> PrecisionAssignment.Reason? {
+    let factors = Array(node.inputs.prefix(problem.family == "attention" ? 3 : 2))
+    if let reason = constantReason(factors) { return reason }
+    let traits = factors.map(known)
+    if traits.contains(where: { $0.contains(.wide) }) { return .range(sixteen.dataType) }
+    let isCounted = traits.allSatisfy { $0.contains(.constant) || $0.contains(.counted) }
+    return isCounted && traits.contains { $0.contains(.counted) }
+      ? .counted(sixteen.dataType) : nil
+  }
+}
