@@ -14,4 +14,8 @@ if [ -d ../shared/models ]; then
     [ -d "../shared/models/$model" ] && mkdir -p .gpu/models && cp -rL "../shared/models/$model" .gpu/models/
   done
 fi
+if [ -d ../shared/data/cifar10 ]; then
+  mkdir -p .gpu/cifar10
+  cp -L ../shared/data/cifar10/test_*.npy .gpu/cifar10/
+fi
 du -sh .gpu

@@ -8,7 +8,7 @@ import argparse, json, os, subprocess, sys, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOL = os.path.join(HERE, "needletail")
 INPUTS = {
-    "resnet50": "image:{n}x3x224x224", "mobilenet_v2": "image:{n}x3x224x224", "vit_b_16": "image:{n}x3x224x224",
+    "resnet50": "input:{n}x3x224x224", "mobilenet_v2": "input:{n}x3x224x224", "vit_b_16": "input:{n}x3x224x224",
     "bert_base": "input_ids:{n}x128 attention_mask:{n}x128", "bert_minilm": "input_ids:{n}x128 attention_mask:{n}x128",
 }
 ZOO = ["tiny_cnn", "tiny_transformer", "tiny_vit", "resnet18", "resnet50", "mobilenet_v2", "squeezenet", "inception", "vgg16",
@@ -30,23 +30,58 @@ def selftest(cases):
     status, out, err, seconds = call([TOOL, "selftest", "--device", "cuda:0", "--cases", str(cases)])
     print(out[-6000:], err[-2000:], f"selftest: status {status}, {seconds:.0f} s", flush=True)
 
+OUTPUTS = {"bert_base": ["last_hidden_state", "pooler_output"], "bert_minilm": ["last_hidden_state"],
+           "tiny_transformer": ["last_hidden_state", "pooler_output"]}
+SMALL = ["tiny_cnn", "tiny_transformer", "tiny_vit"]
+
+def compared(name, path, precision):
+    """Against the reference interpreter; a stored model on its stored inputs."""
+    folder = os.path.dirname(path)
+    inputs = [w for f in sorted(os.listdir(folder)) if f.startswith("input_") for w in ("--input", f"{f[6:-4]}={folder}/{f}")] if folder else []
+    status, out, err, seconds = call([TOOL, "compare", path, "--device", "cuda:0", "--precision", precision, "--json",
+                                      "--tolerance", str(BOUNDS[precision]), "--seed", str(int(time.time()))] + inputs)
+    try:
+        return max(l["relativeError"] for l in json.loads(out)["outputs"]), ""
+    except Exception:
+        return float("nan"), (err.strip() or out.strip())[-300:]
+
+def against_cpu(name, precision, cache={}):
+    """Against the CPU device in FP32, which agrees with the reference interpreter to 1e-6."""
+    import numpy
+    outputs = OUTPUTS.get(name, ["output"])
+    seed = cache.setdefault((name, "seed"), str(int(time.time())))
+    def run(device, precision):
+        files = {o: os.path.join("/tmp", f"{name}-{device[:4]}-{o}.npy") for o in outputs}
+        words = [w for o, f in files.items() for w in ("--output", f"{o}={f}")]
+        status, out, err, _ = call([TOOL, "run", name, "--device", device, "--precision", precision, "--seed", seed, "--tuning", "1"]
+                                   + words)
+        if status: raise RuntimeError((err.strip() or out.strip())[-300:])
+        return [numpy.load(f).astype("f8") for f in files.values()]
+    try:
+        if name not in cache: cache[name] = run("cpu", "fp32")
+        return max(float(numpy.linalg.norm(a - b) / numpy.linalg.norm(b)) for a, b in zip(run("cuda:0", precision), cache[name])), ""
+    except Exception as error:
+        return float("nan"), str(error)
+
 def models(names, precisions):
-    rows = []
     folder = os.path.join(HERE, "models")
-    found = [(n, n, []) for n in names]
-    if os.path.isdir(folder):
-        found += [(n, os.path.join(folder, n, "model.onnx"), []) for n in sorted(os.listdir(folder))]
-    for name, path, extra in found:
+    stored = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    for name in names + stored:
         for precision in precisions:
-            status, out, err, seconds = call([TOOL, "compare", path, "--device", "cuda:0", "--precision", precision, "--json",
-                                              "--tolerance", str(BOUNDS[precision]), "--seed", str(int(time.time()))] + extra)
-            try:
-                report = json.loads(out)
-                worst = max([l["relativeError"] for l in report["outputs"]], default=0)
-                rows.append((name, precision, worst, "ok" if worst <= BOUNDS[precision] else "BEYOND", seconds))
-            except Exception:
-                rows.append((name, precision, float("nan"), (err.strip() or out.strip())[-200:], seconds))
-            print("model %-22s %-5s error %.2e  %s  %.1f s" % rows[-1], flush=True)
+            began = time.time()
+            if name in stored: worst, message = compared(name, os.path.join(folder, name, "model.onnx"), precision)
+            elif name in SMALL: worst, message = compared(name, name, precision)
+            else: worst, message = against_cpu(name, precision)
+            verdict = message or ("ok" if worst <= BOUNDS[precision] else "BEYOND")
+            print("model %-22s %-5s error %.2e  %s  %.1f s" % (name, precision, worst, verdict, time.time() - began), flush=True)
+    images = os.path.join(HERE, "cifar10")
+    for name in ("cifar_resnet20", "cifar_inception"):
+        if name not in stored or not os.path.isdir(images): continue
+        for precision in precisions:
+            status, out, err, seconds = call([TOOL, "evaluate", os.path.join(folder, name, "model.onnx"), "--device", "cuda:0",
+                                              "--precision", precision, "--images", os.path.join(images, "test_images.npy"),
+                                              "--labels", os.path.join(images, "test_labels.npy")])
+            print(f"top-1 {name} {precision}: {(out.strip() or err.strip())[-200:]}", flush=True)
 
 def bench(names, batches, precisions, extra):
     results = {}

@@ -17,7 +17,7 @@ extension CUDA: StepRunner {
     do throws(CUDAError) {
       let executable = try CUDAExecutable(
         program, device: self, tactics: [tactic], options: LoadOptions())
-      guard let plan = executable.plans[0] else {
+      guard executable.plans[0] != nil else {
         throw CUDAError(.driver, "no kernel computes this step")
       }
       let stream = try GPUStream(gpu)
@@ -30,11 +30,8 @@ extension CUDA: StepRunner {
           from: UnsafeRawPointer(memory[index].base), to: try places.buffer(BufferID(index)),
           byteCount: program.buffers[index].byteCount)
       }
-      try stream.fill(places.workspace(0), with: 0, byteCount: plan.zeroedWorkspaceBytes)
-      for launch in plan.launches {
-        guard let kernel = executable.kernels[launch.source] else { continue }
-        try stream.launch(launch, kernel, addresses: try places.addresses(launch, 0))
-      }
+      let graph = try CUDAContext.graph(executable, [0], places)
+      try stream.launch(graph)
       for index in active {
         try stream.copy(
           from: try places.buffer(BufferID(index)), to: memory[index].base,

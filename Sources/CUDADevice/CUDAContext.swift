@@ -24,7 +24,17 @@ package final class CUDAContext: ExecutableContext {
   /// Steps that one graph holds, or one step of the host between graphs.
   private enum Segment: Sendable {
     case graph(ExecutableGraph)
+    /// Kernels one after the other.
+    case kernels([BoundLaunch])
     case host(Int)
+  }
+
+  private struct BoundLaunch: Sendable {
+    var launch: KernelLaunch
+    var kernel: Kernel
+    var arguments: [KernelValue]
+    /// Memory to fill with zeros before.
+    var zeros: (address: UInt64, byteCount: Int)
   }
 
   init(_ executable: CUDAExecutable) throws(CUDAError) {
@@ -61,7 +71,10 @@ package final class CUDAContext: ExecutableContext {
     var pending: [Int] = []
     func close() throws(CUDAError) {
       guard !pending.isEmpty else { return }
-      segments.append(.graph(try graph(executable, pending, places)))
+      segments.append(
+        executable.options.launchesTogether
+          ? .graph(try graph(executable, pending, places))
+          : .kernels(try kernels(executable, pending, places)))
       pending = []
     }
     for step in executable.order.sequence {
@@ -76,7 +89,8 @@ package final class CUDAContext: ExecutableContext {
     return segments
   }
 
-  private static func graph(
+  /// Steps as one graph.
+  static func graph(
     _ executable: CUDAExecutable, _ steps: [Int], _ places: Places
   ) throws(CUDAError) -> ExecutableGraph {
     var recorder = try GraphRecorder(executable.device.gpu)
@@ -96,13 +110,31 @@ package final class CUDAContext: ExecutableContext {
           try recorder.add(
             kernel, grid: (launch.grid.x, launch.grid.y, launch.grid.z), threads: launch.threads,
             sharedBytes: launch.sharedBytes, clusterSize: launch.clusterSize,
-            addresses: try places.addresses(launch, step), after: before)
+            arguments: try places.arguments(launch, step), beginsEarly: launch.beginsEarly,
+            after: before)
         ]
       }
       // A step of no kernels passes on what it waits for.
       last[step] = before
     }
     return try recorder.finish()
+  }
+
+  private static func kernels(
+    _ executable: CUDAExecutable, _ steps: [Int], _ places: Places
+  ) throws(CUDAError) -> [BoundLaunch] {
+    var result: [BoundLaunch] = []
+    for step in steps {
+      guard let plan = executable.plans[step] else { continue }
+      for (index, launch) in plan.launches.enumerated() {
+        guard let kernel = executable.kernels[launch.source] else { continue }
+        result.append(
+          BoundLaunch(
+            launch: launch, kernel: kernel, arguments: try places.arguments(launch, step),
+            zeros: (places.workspace(step), index == 0 ? plan.zeroedWorkspaceBytes : 0)))
+      }
+    }
+    return result
   }
 
   // MARK: Running
@@ -122,6 +154,11 @@ package final class CUDAContext: ExecutableContext {
   private func run(_ segment: Segment) throws(CUDAError) {
     switch segment {
     case .graph(let graph): try stream.launch(graph)
+    case .kernels(let launches):
+      for bound in launches {
+        try stream.fill(bound.zeros.address, with: 0, byteCount: bound.zeros.byteCount)
+        try stream.launch(bound.launch, bound.kernel, arguments: bound.arguments)
+      }
     case .host(let step): try runOnHost(step)
     }
   }

@@ -18,6 +18,7 @@ package final class CUDAExecutable: Executable {
   let weights: DeviceWeights
   let memory: MemoryPlan
   let order: ExecutionOrder
+  let options: LoadOptions
   package let tactics: [Tactic]
 
   package var arenaBytes: Int { memory.arenaBytes }
@@ -59,6 +60,7 @@ package final class CUDAExecutable: Executable {
       program, dependencies: dependencies, waves: schedule.waveOfStep, memory: memory,
       workspaceBytes: plans.map { $0?.workspaceBytes ?? 0 },
       isSequential: !options.runsBranchesInParallel)
+    self.options = options
     self.program = program
     self.device = device
     self.plans = plans

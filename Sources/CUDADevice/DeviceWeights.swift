@@ -48,20 +48,20 @@ struct DeviceWeights {
   ) throws(CUDAError) {
     for (index, plan) in plans.enumerated() {
       for launch in plan?.preparation ?? [] {
-        var addresses: [UInt64] = []
+        var arguments: [KernelValue] = []
         for argument in launch.arguments {
           switch argument {
           case .input(let input):
             guard let view = program.steps[index].inputs[input], let base = constants[view.buffer]
             else { throw CUDAError(.driver, "a preparation reads what is not constant") }
-            addresses.append(base + UInt64(view.byteOffset))
-          case .prepared(let place): addresses.append(prepared[index][place])
-          case .output, .workspace:
+            arguments.append(.address(base + UInt64(view.byteOffset)))
+          case .prepared(let place): arguments.append(.address(prepared[index][place]))
+          case .output, .workspace, .tensorMap:
             throw CUDAError(.driver, "a preparation writes what is not prepared memory")
           }
         }
         guard let kernel = kernels[launch.source] else { continue }
-        try stream.launch(launch, kernel, addresses: addresses)
+        try stream.launch(launch, kernel, arguments: arguments)
       }
     }
   }

@@ -85,9 +85,11 @@ final class KernelStore: Sendable {
 
 extension GPUStream {
   /// Launches a kernel of a plan.
-  func launch(_ launch: KernelLaunch, _ kernel: Kernel, addresses: [UInt64]) throws(CUDAError) {
+  func launch(
+    _ launch: KernelLaunch, _ kernel: Kernel, arguments: [KernelValue]
+  ) throws(CUDAError) {
     try self.launch(
       kernel, grid: (launch.grid.x, launch.grid.y, launch.grid.z), threads: launch.threads,
-      sharedBytes: launch.sharedBytes, addresses: addresses)
+      sharedBytes: launch.sharedBytes, arguments: arguments)
   }
 }

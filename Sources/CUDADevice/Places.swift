@@ -38,23 +38,60 @@ struct Places {
   }
 
   /// What a launch takes.
-  func addresses(_ launch: KernelLaunch, _ index: Int) throws(CUDAError) -> [UInt64] {
-    let step = executable.program.steps[index]
-    var result: [UInt64] = []
+  func arguments(_ launch: KernelLaunch, _ index: Int) throws(CUDAError) -> [KernelValue] {
+    var result: [KernelValue] = []
     for argument in launch.arguments {
       switch argument {
-      case .input(let input):
-        guard let view = step.inputs[input] else {
-          throw CUDAError(.driver, "step '\(step.name)': a kernel reads an input that is missing")
-        }
-        result.append(try buffer(view.buffer) + UInt64(view.byteOffset))
-      case .output(let output):
-        let view = step.outputs[output]
-        result.append(try buffer(view.buffer) + UInt64(view.byteOffset))
-      case .workspace(let offset): result.append(workspace(index) + UInt64(offset))
-      case .prepared(let place): result.append(executable.weights.prepared[index][place])
+      case .input(let input): result.append(.address(try address(.input(input), index)))
+      case .output(let output): result.append(.address(try address(.output(output), index)))
+      case .workspace(let offset): result.append(.address(try address(.workspace(offset), index)))
+      case .prepared(let place): result.append(.address(try address(.prepared(place), index)))
+      case .tensorMap(let map):
+        result.append(
+          .tensorMap(try map.encoded(executable.device.gpu, address(map.base, index))))
       }
     }
     return result
+  }
+
+  private func address(_ base: TensorMap.Base, _ index: Int) throws(CUDAError) -> UInt64 {
+    let step = executable.program.steps[index]
+    switch base {
+    case .input(let input):
+      guard let view = step.inputs[input] else {
+        throw CUDAError(.driver, "step '\(step.name)': a kernel reads an input that is missing")
+      }
+      return try buffer(view.buffer) + UInt64(view.byteOffset)
+    case .output(let output):
+      let view = step.outputs[output]
+      return try buffer(view.buffer) + UInt64(view.byteOffset)
+    case .workspace(let offset): return workspace(index) + UInt64(offset)
+    case .prepared(let place): return executable.weights.prepared[index][place]
+    }
+  }
+}
+
+extension TensorMap {
+  /// The 128 bytes that kernels take.
+  fileprivate func encoded(_ gpu: GPU, _ address: UInt64) throws(CUDAError) -> [UInt64] {
+    // CUtensorMapDataType.
+    let types: [DataType: Int32] = [
+      .uint8: 0, .int8: 0, .uint16: 1, .uint32: 2, .int32: 3, .uint64: 4, .int64: 5, .float16: 6,
+      .float32: 7, .float64: 8, .bfloat16: 9,
+    ]
+    guard let type = types[dataType] else {
+      throw CUDAError(.driver, "no tensor map holds \(dataType)")
+    }
+    switch window {
+    case .tiled(let box):
+      return try gpu.tensorMap(
+        type: type, address: address, extents: extents, strides: strides, box: box,
+        elementStrides: elementStrides, swizzle: swizzle.rawValue)
+    case .im2col(let lower, let upper, let channels, let pixels):
+      return try gpu.tensorMap(
+        type: type, address: address, extents: extents, strides: strides, lower: lower,
+        upper: upper, channels: channels, pixels: pixels, elementStrides: elementStrides,
+        swizzle: swizzle.rawValue)
+    }
   }
 }

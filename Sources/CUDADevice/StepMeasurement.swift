@@ -48,7 +48,8 @@ enum GraphTimer {
           try recorder.add(
             kernel, grid: (launch.grid.x, launch.grid.y, launch.grid.z), threads: launch.threads,
             sharedBytes: launch.sharedBytes, clusterSize: launch.clusterSize,
-            addresses: try places.addresses(launch, step), after: before)
+            arguments: try places.arguments(launch, step), beginsEarly: launch.beginsEarly,
+            after: before)
         ]
       }
     }

@@ -63,10 +63,32 @@ struct DriverFunctions: Sendable {
   let destroyExecutableGraph: @convention(c) (Pointer?) -> Status
   let launchGraph: @convention(c) (Pointer?, Pointer?) -> Status
   let setKernelNodeAttribute: @convention(c) (Pointer?, Int32, UnsafeRawPointer) -> Status
-  let setExecutableKernelNode:
-    @convention(c) (Pointer?, Pointer?, UnsafeRawPointer) -> Status
+  let setExecutableKernelNode: @convention(c) (Pointer?, Pointer?, UnsafeRawPointer) -> Status
+
+  /// Drivers before CUDA 12.3 have none.
+  let addDependencies:
+    (
+      @convention(c) (
+        Pointer?, UnsafePointer<Pointer?>?, UnsafePointer<Pointer?>?, UnsafeRawPointer?, Int
+      ) -> Status
+    )?
+  let encodeTiled:
+    @convention(c) (
+      UnsafeMutableRawPointer, Int32, UInt32, UInt64, UnsafePointer<UInt64>,
+      UnsafePointer<UInt64>, UnsafePointer<UInt32>, UnsafePointer<UInt32>, Int32, Int32, Int32,
+      Int32
+    ) -> Status
+  let encodeIm2col:
+    @convention(c) (
+      UnsafeMutableRawPointer, Int32, UInt32, UInt64, UnsafePointer<UInt64>,
+      UnsafePointer<UInt64>, UnsafePointer<Int32>, UnsafePointer<Int32>, UInt32, UInt32,
+      UnsafePointer<UInt32>, Int32, Int32, Int32, Int32
+    ) -> Status
 
   init(_ library: DynamicLibrary) throws(CUDAError) {
+    addDependencies = try? library.function("cuGraphAddDependencies_v2")
+    encodeTiled = try library.function("cuTensorMapEncodeTiled")
+    encodeIm2col = try library.function("cuTensorMapEncodeIm2col")
     initialize = try library.function("cuInit")
     driverVersion = try library.function("cuDriverGetVersion")
     errorName = try library.function("cuGetErrorName")

@@ -59,9 +59,10 @@ package final class GPUStream: Sendable {
 
   /// Launches one kernel.
   package func launch(
-    _ kernel: Kernel, grid: (Int, Int, Int), threads: Int, sharedBytes: Int, addresses: [UInt64]
+    _ kernel: Kernel, grid: (Int, Int, Int), threads: Int, sharedBytes: Int,
+    arguments: [KernelValue]
   ) throws(CUDAError) {
-    let status = KernelArguments.withPointers(addresses) { pointers in
+    let status = KernelArguments.withPointers(arguments) { pointers in
       gpu.driver.functions.launch(
         kernel.handle.pointer, UInt32(grid.0), UInt32(grid.1), UInt32(grid.2), UInt32(threads), 1,
         1, UInt32(sharedBytes), handle.pointer, pointers, nil)
@@ -108,17 +109,38 @@ package final class GPUEvent: Sendable {
   }
 }
 
-/// Addresses as the array of pointers to values that launches take.
+/// One value that a kernel takes.
+package enum KernelValue: Sendable {
+  case address(UInt64)
+  /// The 128 bytes of a tensor map.
+  case tensorMap([UInt64])
+
+  fileprivate var words: [UInt64] {
+    switch self {
+    case .address(let address): [address]
+    case .tensorMap(let words): words
+    }
+  }
+}
+
+/// Values as the array of pointers that launches take.
 enum KernelArguments {
   static func withPointers<R>(
-    _ addresses: [UInt64], _ body: (UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> R
+    _ arguments: [KernelValue], _ body: (UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> R
   ) -> R {
-    var values = addresses
-    return values.withUnsafeMutableBufferPointer { values in
-      var pointers: [UnsafeMutableRawPointer?] = values.indices.map { index in
-        values.baseAddress.map { UnsafeMutableRawPointer($0 + index) }
+    // Tensor maps lie on multiples of 64 bytes.
+    let size = 128
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: max(arguments.count, 1) * size, alignment: 128)
+    defer { memory.deallocate() }
+    var pointers: [UnsafeMutableRawPointer?] = []
+    for (index, argument) in arguments.enumerated() {
+      let place = memory + index * size
+      for (word, value) in argument.words.enumerated() {
+        place.storeBytes(of: value, toByteOffset: word * 8, as: UInt64.self)
       }
-      return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress) }
+      pointers.append(place)
     }
+    return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress) }
   }
 }

@@ -3,6 +3,7 @@ package struct GraphRecorder: ~Copyable {
   /// Names a node of the graph that is recorded.
   package struct Node: Hashable, Sendable {
     fileprivate let handle: Handle
+    fileprivate let isKernel: Bool
   }
 
   private let gpu: GPU
@@ -22,11 +23,15 @@ package struct GraphRecorder: ~Copyable {
 
   package mutating func add(
     _ kernel: Kernel, grid: (Int, Int, Int), threads: Int, sharedBytes: Int, clusterSize: Int,
-    addresses: [UInt64], after predecessors: [Node]
+    arguments: [KernelValue], beginsEarly: Bool = false, after predecessors: [Node]
   ) throws(CUDAError) -> Node {
-    let before = predecessors.map { Optional($0.handle.pointer) }
+    // Only a kernel that waits for one kernel alone can begin before that one has ended.
+    let isEarly =
+      beginsEarly && predecessors.count == 1 && predecessors[0].isKernel
+      && gpu.driver.functions.addDependencies != nil
+    let before = isEarly ? [] : predecessors.map { Optional($0.handle.pointer) }
     var node: UnsafeMutableRawPointer?
-    let status = KernelArguments.withPointers(addresses) { pointers in
+    let status = KernelArguments.withPointers(arguments) { pointers in
       var parameters = KernelNodeParameters(
         function: kernel.handle.pointer, gridX: UInt32(grid.0), gridY: UInt32(grid.1),
         gridZ: UInt32(grid.2), blockX: UInt32(threads), sharedBytes: UInt32(sharedBytes),
@@ -45,8 +50,24 @@ package struct GraphRecorder: ~Copyable {
       try gpu.check(
         gpu.driver.functions.setKernelNodeAttribute(node, 4, &value), "cluster of '\(kernel.name)'")
     }
+    if isEarly { try addEarlyEdge(from: predecessors[0].handle.pointer, to: node) }
     kernels.append(kernel)
-    return Node(handle: Handle(node))
+    return Node(handle: Handle(node), isKernel: true)
+  }
+
+  /// An edge that is satisfied when the first kernel lets its dependents begin, or ends.
+  private func addEarlyEdge(
+    from: UnsafeMutableRawPointer, to: UnsafeMutableRawPointer
+  ) throws(CUDAError) {
+    guard let add = gpu.driver.functions.addDependencies else { return }
+    // CUgraphEdgeData: from port 1 (programmatic), to port 0, type 1 (programmatic), five reserved bytes.
+    let data: [UInt8] = [1, 0, 1, 0, 0, 0, 0, 0]
+    let source: UnsafeMutableRawPointer? = from
+    let target: UnsafeMutableRawPointer? = to
+    let status = withUnsafePointer(to: source) { source in
+      withUnsafePointer(to: target) { target in add(graph.pointer, source, target, data, 1) }
+    }
+    try gpu.check(status, "cuGraphAddDependencies")
   }
 
   /// Fills memory with zeros.
@@ -61,7 +82,7 @@ package struct GraphRecorder: ~Copyable {
         &node, graph.pointer, before, before.count, &parameters, gpu.context.pointer),
       "cuGraphAddMemsetNode")
     guard let node else { throw CUDAError(.driver, "the driver gave no graph node") }
-    return Node(handle: Handle(node))
+    return Node(handle: Handle(node), isKernel: false)
   }
 
   package consuming func finish() throws(CUDAError) -> ExecutableGraph {

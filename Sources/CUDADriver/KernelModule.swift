@@ -28,7 +28,7 @@ package final class KernelModule: Sendable {
     try gpu.check(
       gpu.driver.functions.function(&pointer, handle.pointer, name), "cuModuleGetFunction")
     guard let pointer else { throw CUDAError(.driver, "the module has no kernel '\(name)'") }
-    if sharedBytes > 48 << 10 {
+    if sharedBytes > 0 {
       // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
       try gpu.check(
         gpu.driver.functions.setFunctionAttribute(pointer, 8, Int32(sharedBytes)),

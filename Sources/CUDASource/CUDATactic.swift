@@ -55,6 +55,7 @@ package enum CUDATacticCatalog {
   }
 
   private static let families: [@Sendable (CUDARequest) -> [any CUDATactic]] = [
+    HopperKernels.tactics,
     ContractionKernels.tactics,
     DirectKernels.tactics,
     MovementKernels.tactics,

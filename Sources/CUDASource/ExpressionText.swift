@@ -312,7 +312,15 @@ private enum ScalarFunctionText {
     guard let range = type.integerRange else {
       throw CUDASourceError("kernels do not compute with \(type)")
     }
-    let bounds = [range.lowerBound, range.upperBound].map { DataType.int64.cudaLiteral($0) }
+    if type == .int32 { return OperandText("real_to_int32(\(x))", type) }
+    let isSmall = type.byteCount < 4
+    let real: DataType = a.type == .float64 ? .float64 : .float32
+    let bounds = [range.lowerBound, range.upperBound].map {
+      isSmall ? real.cudaLiteral(Double($0)) : DataType.int64.cudaLiteral($0)
+    }
+    if isSmall {
+      return OperandText("(\(target))real_to_small(\(x), \(bounds[0]), \(bounds[1]))", type)
+    }
     return OperandText("(\(target))real_to_integer(\(x), \(bounds[0]), \(bounds[1]))", type)
   }
 }

@@ -34,7 +34,7 @@ package struct GridSize: Hashable, Sendable {
 
 /// A kernel with everything but addresses.
 package struct KernelLaunch: Hashable, Sendable {
-  /// An address that the kernel takes; all its parameters are pointers, in this order.
+  /// What the kernel takes: pointers and tensor maps, in this order.
   package enum Argument: Hashable, Sendable {
     /// The first element of the step's input or output.
     case input(Int)
@@ -43,6 +43,8 @@ package struct KernelLaunch: Hashable, Sendable {
     case workspace(Int)
     /// Memory of the plan's `prepared` list.
     case prepared(Int)
+    /// A tensor for the copy engine of Hopper: a `TENSOR_MAP` parameter.
+    case tensorMap(TensorMap)
   }
 
   package var source: KernelSource
@@ -54,11 +56,15 @@ package struct KernelLaunch: Hashable, Sendable {
   /// Blocks of a thread block cluster along x; 1 for none.
   package var clusterSize: Int
   package var arguments: [Argument]
+  /// Whether the kernel may begin before the one that it depends on has ended: it calls
+  /// `wait_for_predecessor` in every thread before it touches anything that another kernel writes or reads.
+  package var beginsEarly: Bool
 
   package init(
     _ source: KernelSource, grid: GridSize, threads: Int, sharedBytes: Int = 0,
-    clusterSize: Int = 1, arguments: [Argument]
+    clusterSize: Int = 1, arguments: [Argument], beginsEarly: Bool = false
   ) {
+    self.beginsEarly = beginsEarly
     self.source = source
     self.grid = grid
     self.threads = threads

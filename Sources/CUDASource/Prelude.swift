@@ -14,6 +14,7 @@ package enum Prelude {
     #define DEVICE __device__ __forceinline__
     #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
     #define SHARED __shared__
+    #define TENSOR_MAP(name) const __grid_constant__ tensor_map_t name
     extern __shared__ __align__(1024) unsigned char dynamic_shared[];
 
     """#
@@ -33,6 +34,7 @@ package enum Prelude {
     #define INFINITY_D __longlong_as_double(0x7ff0000000000000ll)
     #define NAN_D __longlong_as_double(0x7ff8000000000000ll)
 
+    struct alignas(64) tensor_map_t { uint64_t opaque[16]; };
     /* Several elements moved at once; addresses are multiples of their size together. */
     template <class T, int N> struct alignas(sizeof(T) * N) Vector { T at[N]; };
     template <int N, class T> DEVICE Vector<T, N> load_vector(const T* p) { return *(const Vector<T, N>*)p; }
@@ -91,7 +93,7 @@ package enum Prelude {
   private static let integers = #"""
     template <class T> DEVICE T modulo_floor(T x, T y) { T r = fmod(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }
     template <class T> DEVICE T integer_divide(T x, T y) { return y == 0 ? 0 : (T)-1 < (T)0 && y == (T)-1 ? (T)(0 - (uint64_t)x) : (T)(x / y); }
-    template <class T> DEVICE T integer_modulo(T x, T y) { return (T)((uint64_t)x - (uint64_t)integer_divide(x, y) * (uint64_t)y); }
+    template <class T> DEVICE T integer_modulo(T x, T y) { return y == 0 ? (T)0 : (T)((uint64_t)x - (uint64_t)integer_divide(x, y) * (uint64_t)y); }
     template <class T> DEVICE T integer_floor_divide(T x, T y) {
       T q = integer_divide(x, y);
       return y != 0 && (T)((uint64_t)q * (uint64_t)y) != x && (x < 0) != (y < 0) ? (T)(q - 1) : q;
@@ -139,6 +141,14 @@ package enum Prelude {
     /* Rounded towards zero and clamped; NaN gives 0. */
     template <class S> DEVICE int64_t real_to_integer(S x, int64_t low, int64_t high) {
       return x != x ? 0 : x >= (S)high ? high : x <= (S)low ? low : (int64_t)x;
+    }
+    template <class S> DEVICE int32_t real_to_int32(S x) {
+      return x >= (S)2147483647.0 ? 2147483647 : x <= (S)-2147483648.0 ? -2147483647 - 1 : x == x ? (int32_t)x : 0;
+    }
+    template <class S> DEVICE int32_t real_to_small(S x, S low, S high) {
+      S y = x == x ? x : 0;
+      y = y < low ? low : y;
+      return (int32_t)(y > high ? high : y);
     }
     template <class S> DEVICE uint64_t real_to_unsigned(S x) {
       return x != x || x <= 0 ? 0 : x >= (S)18446744073709551615.0 ? ~0ull : (uint64_t)x;

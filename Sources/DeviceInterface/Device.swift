@@ -54,6 +54,8 @@ package struct LoadOptions: Sendable, Hashable {
   package var plansMemory = true
   /// Independent steps run at the same time where that is faster.
   package var runsBranchesInParallel = true
+  /// All kernels go to the device together; otherwise one after the other.
+  package var launchesTogether = true
   package init() {}
 }
 

@@ -95,6 +95,7 @@ package struct Pipeline: Sendable {
     var loading = LoadOptions()
     loading.plansMemory = optimizations.contains(.dynamicTensorMemory)
     loading.runsBranchesInParallel = optimizations.contains(.multiStreamExecution)
+    loading.launchesTogether = optimizations != .native
     do {
       let executable = try device.load(program, tactics: tuned.tactics, options: loading)
       return CompiledProgram(tuned: tuned, executable: executable)

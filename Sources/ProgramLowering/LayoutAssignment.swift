@@ -1,5 +1,6 @@
 import GraphModel
 import KernelModel
+import ProgramModel
 import TensorModel
 
 /// The order in which each value's axes lie in memory, outermost first.
@@ -54,9 +55,22 @@ struct LayoutAssignment {
         return Array(0..<rank)
       }
       return order(input, rank: rank)
-    case .copy(.reshape), .reduction, .recurrence, .gather, .scatter, .sort, .scan:
+    case .copy(.reshape):
+      return reshapedOrder(node.inputs[0], output, graph) ?? Array(0..<rank)
+    case .reduction, .recurrence, .gather, .scatter, .sort, .scan:
       return Array(0..<rank)
     }
+  }
+
+  /// The order that a reshaped value has where its elements need not move.
+  private func reshapedOrder(
+    _ input: ValueID?, _ output: ValueID, _ graph: IndexedGraph
+  ) -> [Int]? {
+    guard let input, let order = orders[input], let source = graph.type(input)?.shape.constants,
+      let target = graph.type(output)?.shape.constants
+    else { return nil }
+    let view = View(dense: BufferID(0), dataType: .uint8, shape: source, order: order)
+    return view.reshaped(target)?.order
   }
 
   /// The order of the first operand of the output's rank that has one of its own.

@@ -77,6 +77,8 @@ final class KernelEmulator: StepRunner {
           memory[step.outputs[index].buffer.index].base + step.outputs[index].byteOffset
         case .workspace(let offset): workspace.base + offset
         case .prepared(let index): prepared[index].base
+        // The copy engine is not emulated.
+        case .tensorMap: nil
         }
       }
       let kernel = try load(launch.source, argumentCount: arguments.count)

@@ -137,6 +137,35 @@ import Testing
     #expect(graph[table].type?.dataType == .float16)
   }
 
+  @Test(arguments: [Precision.fp16, .bf16]) func weightsAreRoundedToNearest(precision: Precision)
+    throws
+  {
+    // Ties, subnormal numbers and both ends of the range of each type.
+    var bits: [UInt32] = [0, 0x8000_0000, 1, 0x477F_EFFF, 0x3380_0000, 0x3300_0000, 0x3300_0001]
+    var state: UInt64 = 3
+    while bits.count < 4096 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let pattern = UInt32(truncatingIfNeeded: state >> 32)
+      let tie = pattern & 0xFFFF_E000 | 0x1000
+      let coarse = pattern & 0xFFFF_0000 | 0x8000
+      bits += [pattern, tie, coarse].filter { abs(Float(bitPattern: $0)) < 65519 }
+    }
+    bits.removeLast(bits.count - 4096)
+    let numbers = bits.map { Float(bitPattern: $0) }
+    var draft = GraphDraft()
+    let x = draft.input([1, 64])
+    draft.output(try draft.matmul(x, try draft.constant(numbers, [64, 64])))
+    let graph = try rewritten(draft.graph, precision)
+    let product = try #require(graph.liveNodes.last?.node)
+    let operand = try #require(product.inputs[1])
+    let weights = try #require(graph[operand].constant)
+    let expected = numbers.map { SmallFloat.encode(Double($0), weights.dataType) }
+    let found = weights.withUnsafeBytes { bytes in
+      (0..<4096).map { bytes.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self) }
+    }
+    #expect(found == expected)
+  }
+
   // MARK: What stays in single precision
 
   private func precisions(_ draft: GraphDraft, _ precision: Precision = .fp16) throws

@@ -1,6 +1,7 @@
 import EngineFormat
 import Foundation
 import GraphModel
+import KernelAutoTuning
 import KernelModel
 import Needletail
 import PrecisionCalibration
@@ -27,7 +28,7 @@ import Testing
     let read = try Engine(contentsOf: file, threads: 1)
     #expect(read.contents.graph == engine.contents.graph)
     #expect(read.inputs == model.inputs)
-    #expect(read.outputs.map(\.dataType) == model.outputs.map(\.dataType))
+    #expect(read.outputs.allSatisfy { $0.dataType == .float32 })
     let name = try #require(model.inputs.first).name
     let inputs = [name: try Fixtures.random([1, 3, 32, 32])]
     let reference = try builder(.fp32).buildNow(model).runNow(inputs)

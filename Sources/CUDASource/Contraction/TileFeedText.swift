@@ -79,8 +79,9 @@ struct TileFeedText {
     let strides = operand.rowStrides(window)
     text.line("int \(name)_base[\(passes)], \(name)_tap, \(name)_c;")
     text.line("uint32_t \(name)_rows = 0, \(name)_valid = 0;")
-    for axis in window.axes.indices {
-      text.line("int \(name)_t\(axis), \(name)_x\(axis)[\(passes)];")
+    for (axis, place) in window.axes.enumerated() {
+      text.line("int \(name)_t\(axis);")
+      if place.isPadded { text.line("int \(name)_x\(axis)[\(passes)];") }
     }
     text.line("#pragma unroll")
     text.block("for (int i = 0; i < \(passes); i++)") { text in
@@ -90,7 +91,7 @@ struct TileFeedText {
         strides.enumerated().map { (text: "u\($0.offset)", $0.element) },
         plus: operand.origin(window))
       text.line("\(name)_base[i] = \(offset);")
-      for (axis, place) in window.axes.enumerated() {
+      for (axis, place) in window.axes.enumerated() where place.isPadded {
         text.line("\(name)_x\(axis)[i] = u\(axis + 1) * \(place.step) - \(place.padding);")
       }
       text.line("if (line < \(rows.reduce(1, *))) \(name)_rows |= 1u << i;")

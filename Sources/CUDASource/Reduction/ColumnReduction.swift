@@ -2,8 +2,8 @@ import KernelModel
 import ProgramModel
 import TensorModel
 
-/// Neighbouring threads have neighbouring results, and several rows of threads share the groups: for
-/// groups whose elements lie far apart while the results' lie side by side.
+/// Neighbouring threads have neighbouring results, and several rows of threads share the groups:
+/// for groups whose elements lie far apart while the results' lie side by side.
 struct ColumnReduction: CUDATactic {
   let step: ReductionStep
   /// Neighbouring results of a thread.

@@ -1,10 +1,11 @@
 import ProgramModel
 import TensorModel
 
-/// The axes of a step split in two: the kept ones, one coordinate for each group of elements that are
-/// taken together, and those inside a group.
+/// The axes of a step split in two: the kept ones, one coordinate for each group of elements that
+/// are taken together, and those inside a group.
 ///
-/// Views are numbered: 0 is x, 1 the output, the others follow. Axes lie outermost first by x's strides.
+/// Views are numbered: 0 is x, 1 the output, the others follow. Axes lie outermost first by x's
+/// strides.
 struct GroupedAxes: Hashable, Sendable {
   struct Axis: Hashable, Sendable {
     var extent: Int
@@ -39,8 +40,8 @@ struct GroupedAxes: Hashable, Sendable {
       strides: (0..<viewCount).map { view in axes.map { $0.strides[view] } })
   }
 
-  /// Neighbours of a view that can be moved at once along the innermost axis of a space: a power of two
-  /// up to `limit`, 1 where they do not lie side by side and aligned.
+  /// Neighbours of a view that can be moved at once along the innermost axis of a space: a power of
+  /// two up to `limit`, 1 where they do not lie side by side and aligned.
   func vectorWidth(along space: IndexSpace, view: Int, of place: View, limit: Int) -> Int {
     let other = space == kept ? group : kept
     let inner = space.extents.count - 1

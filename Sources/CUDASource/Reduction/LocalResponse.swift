@@ -2,7 +2,8 @@ import KernelModel
 import ProgramModel
 import TensorModel
 
-/// Local response normalisation: each thread has a run of channels at one place, whose squares it keeps.
+/// Local response normalisation: each thread has a run of channels at one place, whose elements it
+/// keeps.
 struct LocalResponse: CUDATactic {
   let size: Int
   let alpha: Double

@@ -109,7 +109,12 @@ struct ReductionFunctionText: Hashable, Sendable {
         const bool wins = \(isEqual) ? o.index \(isLast ? ">" : "<") s.index : \(wins);
         if (o.index >= 0 && (s.index < 0 || wins)) s = o;
       }
-      DEVICE void add(State& s, \(number) x, int index) { State o; o.value = x; o.index = index; merge(s, o); }
+      DEVICE void add(State& s, \(number) x, int index) {
+        State o;
+        o.value = x;
+        o.index = index;
+        merge(s, o);
+      }
       DEVICE State exchanged(State s, int mask) {
         s.value = shuffle_xor(s.value, mask);
         s.index = shuffle_xor(s.index, mask);
@@ -125,14 +130,24 @@ struct ReductionFunctionText: Hashable, Sendable {
     return """
       /* The sum of exp(x - most). */
       struct State { \(real) most, sum; };
-      DEVICE State initial() { State s; s.most = -\(isSingle ? "INFINITY_F" : "INFINITY_D"); s.sum = 0; return s; }
+      DEVICE State initial() {
+        State s;
+        s.most = -\(isSingle ? "INFINITY_F" : "INFINITY_D");
+        s.sum = 0;
+        return s;
+      }
       DEVICE void merge(State& s, State o) {
         const bool up = s.most < o.most;
         const \(real) e = s.most == o.most ? 1 : exp\(suffix)(-fabs\(suffix)(s.most - o.most));
         s.sum = up ? s.sum * e + o.sum : s.sum + o.sum * e;
         s.most = up ? o.most : s.most != s.most ? s.most : o.most != o.most ? o.most : s.most;
       }
-      DEVICE void add(State& s, \(number) x, int) { State o; o.most = (\(real))x; o.sum = 1; merge(s, o); }
+      DEVICE void add(State& s, \(number) x, int) {
+        State o;
+        o.most = (\(real))x;
+        o.sum = 1;
+        merge(s, o);
+      }
       DEVICE State exchanged(State s, int mask) {
         s.most = shuffle_xor(s.most, mask);
         s.sum = shuffle_xor(s.sum, mask);

@@ -60,34 +60,36 @@ struct AttentionShape {
       + (mask.map { [advance($0, "mask", "h")] } ?? [])
   }
 
-  /// Statements that turn the product `score` of the query `row` and the key `column`, both inside their
-  /// bounds, into the argument of the softmax.
-  ///
-  /// - Parameter scales: whether the scale is still to be applied.
-  func finish(
-    score: String, row: String, column: String, isDouble: Bool = false, scales: Bool = true
-  ) -> [String] {
+  /// What the mask adds to a score, in single or double precision: minus infinity excludes a key.
+  func maskTerm(row: String, column: String, isDouble: Bool = false) -> String? {
+    guard let mask else { return nil }
+    let element =
+      "load(mask[\(IndexText.sum([(row, mask.strides[2]), (column, mask.strides[3])]))])"
     let type: DataType = isDouble ? .float64 : .float32
-    let suffix = isDouble ? "" : "f"
-    var lines: [String] = []
-    if scales { lines.append("\(score) *= \(type.cudaLiteral(problem.scale));") }
+    return mask.dataType == .bool
+      ? "(\(element) ? 0 : \(type.cudaLiteral(-.infinity)))"
+      : "(\(isDouble ? "double" : "float"))\(element)"
+  }
+
+  /// Whether the mask is the same for every query of a head.
+  var masksKeysOnly: Bool { mask.map { $0.strides[2] == 0 || queries == 1 } ?? false }
+
+  /// Statements that turn the product `score` of a query and a key into the argument of the softmax.
+  ///
+  /// - Parameter term: what the mask adds, if there is one.
+  func finish(score: String, term: String?, isDouble: Bool = false) -> [String] {
+    let type: DataType = isDouble ? .float64 : .float32
+    let (real, suffix) = isDouble ? ("double", "") : ("float", "f")
+    var lines = ["\(score) *= \(type.cudaLiteral(problem.scale));"]
     if problem.softCap != 0 {
       let cap = type.cudaLiteral(problem.softCap)
       lines.append("\(score) = \(cap) * tanh\(suffix)(\(score) / \(cap));")
     }
-    guard let mask else { return lines }
-    let place = IndexText.sum([(row, mask.strides[2]), (column, mask.strides[3])])
+    guard let term else { return lines }
     let infinity = type.cudaLiteral(-.infinity)
-    if mask.dataType == .bool {
-      lines.append("if (!load(mask[\(place)])) \(score) = \(infinity);")
-    } else {
-      let real = isDouble ? "double" : "float"
-      lines.append(
-        """
-        { const \(real) term = (\(real))load(mask[\(place)]); \
-        \(score) = term == \(infinity) ? term : \(score) + term; }
-        """)
-    }
-    return lines
+    return lines + [
+      "const \(real) term = \(term);",
+      "\(score) = term == \(infinity) ? term : \(score) + term;",
+    ]
   }
 }

@@ -7,8 +7,8 @@ struct MatrixAttentionText {
   let tactic: MatrixAttention
   let store: StoreText
 
-  private var shape: AttentionShape { tactic.shape }
-  private var tile: MatrixAttention.Tile { tactic.tile }
+  var shape: AttentionShape { tactic.shape }
+  var tile: MatrixAttention.Tile { tactic.tile }
   private var type: String { shape.query.dataType.cudaStorage ?? "half_t" }
   private var isHalf: Bool { shape.query.dataType == .float16 }
   private var multiply: String {
@@ -16,7 +16,7 @@ struct MatrixAttentionText {
   }
   private var pack: String { isHalf ? "floats_to_halves" : "floats_to_bfloats" }
   private var scoreTiles: Int { tile.keysPerWarp / 8 }
-  private var resultTiles: Int { tactic.width / 8 }
+  var resultTiles: Int { tactic.width / 8 }
   private var isPipelined: Bool { tactic.keyTiles > 1 }
   /// Fragments of the queries stay in registers where there is room.
   private var keepsQuery: Bool { shape.depth * tactic.elementBytes <= 256 }
@@ -28,7 +28,7 @@ struct MatrixAttentionText {
     shape.mask == nil && shape.problem.softCap == 0 && shape.problem.scale > 0
   }
   /// Scores times this are powers of two.
-  private var exponent: String {
+  var exponent: String {
     let log2e = 1.442695040888963407
     return DataType.float32.cudaLiteral(foldsScale ? shape.problem.scale * log2e : log2e)
   }
@@ -41,6 +41,7 @@ struct MatrixAttentionText {
       text throws(CUDASourceError) in
       begin(&text)
       text.block("for (int tile = 0; tile < tiles; tile++)") { text in
+        loadTerms(&text)
         productOfQueryAndKey(&text)
         maskScores(&text)
         softmax(&text)
@@ -210,42 +211,61 @@ struct MatrixAttentionText {
     }
   }
 
+  /// What the mask adds to the keys of the tile, on its way while keys are waited for.
+  private func loadTerms(_ text: inout KernelText) {
+    guard loadsTerms, let term = shape.maskTerm(row: "0", column: "column") else { return }
+    text.line("float terms[\(scoreTiles)][2];")
+    text.line("#pragma unroll")
+    text.block("for (int i = 0; i < \(scoreTiles * 2); i++)") {
+      $0.line("const int column = \(firstColumn) + i / 2 * 8 + lane % 4 * 2 + i % 2;")
+      $0.line(
+        cutsKeys
+          ? "terms[i / 2][i % 2] = column < \(shape.keys) ? \(term) : -INFINITY_F;"
+          : "terms[i / 2][i % 2] = \(term);")
+    }
+  }
+
+  private var loadsTerms: Bool { shape.masksKeysOnly }
+  private var firstColumn: String { "tile * \(tile.keys) + warp_key" }
+  /// Whether the last tile has keys beyond the last.
+  private var cutsKeys: Bool { tactic.keyTiles * tile.keys != shape.keys }
+
   private func maskScores(_ text: inout KernelText) {
     var conditions: [String] = []
-    if tactic.keyTiles * tile.keys != shape.keys { conditions.append("column >= \(shape.keys)") }
+    if cutsKeys && !loadsTerms { conditions.append("column >= \(shape.keys)") }
     if shape.problem.isCausal { conditions.append("column > row + \(shape.causalOffset)") }
-    let changes = foldsScale ? [] : shape.finish(score: "score", row: "source", column: "column")
-    if conditions.isEmpty && changes.isEmpty { return }
-    let column = "tile * \(tile.keys) + warp_key"
-    let loops: (inout KernelText) -> Void = { text in
-      text.line("#pragma unroll")
-      text.block("for (int i = 0; i < \(scoreTiles * 4); i++)") { text in
-        text.line("float& score = scores[i / 4][i % 4];")
-        text.line("const int row = first_row + warp_row + lane / 4 + i / 2 % 2 * 8;")
-        text.line("const int column = \(column) + i / 4 * 8 + lane % 4 * 2 + i % 2;")
-        if !changes.isEmpty {
-          // Rows beyond the last are computed like it and not stored.
-          text.line("const int source = min(row, \(shape.queries - 1));")
-        }
-        if !conditions.isEmpty {
-          text.line(
-            "if (\(conditions.joined(separator: " || "))) { score = -INFINITY_F; continue; }")
-        }
-        text.lines(changes)
-      }
-    }
-    if !changes.isEmpty {
-      loops(&text)
+    if foldsScale && conditions.isEmpty { return }
+    if !foldsScale {
+      maskEach(&text, conditions)
       return
     }
     // Most tiles exclude nothing.
     var tests: [String] = []
-    if tactic.keyTiles * tile.keys != shape.keys { tests.append("tile == \(tactic.keyTiles - 1)") }
+    if cutsKeys { tests.append("tile == \(tactic.keyTiles - 1)") }
     if shape.problem.isCausal {
-      tests.append(
-        "\(column) + \(tile.keysPerWarp - 1) > first_row + warp_row + \(shape.causalOffset)")
+      let last = "\(firstColumn) + \(tile.keysPerWarp - 1)"
+      tests.append("\(last) > first_row + warp_row + \(shape.causalOffset)")
     }
-    text.block("if (\(tests.joined(separator: " || ")))") { loops(&$0) }
+    text.block("if (\(tests.joined(separator: " || ")))") { maskEach(&$0, conditions) }
+  }
+
+  /// Excludes keys under any of the conditions and applies to other scores what they need.
+  private func maskEach(_ text: inout KernelText, _ conditions: [String]) {
+    text.line("#pragma unroll")
+    text.block("for (int i = 0; i < \(scoreTiles * 4); i++)") { text in
+      text.line("float& score = scores[i / 4][i % 4];")
+      text.line("const int row = first_row + warp_row + lane / 4 + i / 2 % 2 * 8;")
+      text.line("const int column = \(firstColumn) + i / 4 * 8 + lane % 4 * 2 + i % 2;")
+      if !conditions.isEmpty {
+        let excluded = conditions.joined(separator: " || ")
+        text.line("if (\(excluded)) { score = -INFINITY_F; continue; }")
+      }
+      if foldsScale { return }
+      // Rows beyond the last are computed like it and not stored.
+      let source = "min(row, \(shape.queries - 1))"
+      let term = loadsTerms ? "terms[i / 4][i % 2]" : shape.maskTerm(row: source, column: "column")
+      text.lines(shape.finish(score: "score", term: term))
+    }
   }
 
   private func softmax(_ text: inout KernelText) {
@@ -313,87 +333,4 @@ struct MatrixAttentionText {
     }
     """
   }
-
-  /// Merges the warps' results in shared memory and stores them, side by side as they lie in the output.
-  private func finish(_ text: inout KernelText) throws(CUDASourceError) {
-    let pitch = tactic.mergePitch
-    let statistics = tile.keyWarps * tile.rows * pitch
-    text.line(
-      """
-      copy_async_wait<0>();
-      block_barrier();
-      float* const merged = (float*)dynamic_shared;
-      float* const high = merged + \(statistics);
-      float* const weight = high + \(tile.keyWarps * tile.rows);
-      const int slot = warp / \(tile.rowWarps) * \(tile.rows) + warp_row + lane / 4;
-      """)
-    text.line("#pragma unroll")
-    text.block("for (int r = 0; r < 2; r++)") {
-      $0.line(
-        """
-        total[r] += shuffle_xor(total[r], 1);
-        total[r] += shuffle_xor(total[r], 2);
-        if (lane % 4 == 0) { high[slot + r * 8] = largest[r]; weight[slot + r * 8] = total[r]; }
-        #pragma unroll
-        for (int n = 0; n < \(resultTiles); n++) {
-          const Vector<float, 2> pair = {results[n][2 * r], results[n][2 * r + 1]};
-          store_vector(merged + (slot + r * 8) * \(pitch) + n * 8 + lane % 4 * 2, pair);
-        }
-        """)
-    }
-    text.line("block_barrier();")
-    text.block("for (int row = threadIdx.x; row < \(tile.rows); row += \(tile.threads))") {
-      $0.line(
-        """
-        float top = -INFINITY_F, sum = 0;
-        for (int w = 0; w < \(tile.keyWarps); w++) top = fmaxf(top, high[w * \(tile.rows) + row]);
-        if (top == -INFINITY_F) top = 0;
-        for (int w = 0; w < \(tile.keyWarps); w++) {
-          float& share = high[w * \(tile.rows) + row];
-          share = power_of_two((share - top) * \(exponent));
-          sum += share * weight[w * \(tile.rows) + row];
-        }
-        for (int w = 0; w < \(tile.keyWarps); w++) weight[w * \(tile.rows) + row] = sum == 0 ? 0.0f : high[w * \(tile.rows) + row] / sum;
-        """)
-    }
-    text.line("block_barrier();")
-    try storeResults(&text)
-  }
-
-  private func storeResults(_ text: inout KernelText) throws(CUDASourceError) {
-    let output = store.output
-    let length = output.vectorLength(limit: max(16 / output.dataType.byteCount, 1))
-    let coordinates = ["b", "h", "row", "(column + i)"]
-    let (statements, element) = try store.element(of: "value", at: coordinates)
-    let chunks = shape.width / length, part = min(length, 4)
-    text.block("for (int at = threadIdx.x; at < \(tile.rows * chunks); at += \(tile.threads))") {
-      $0.line(
-        """
-        const int place = at / \(chunks), row = first_row + place, column = at % \(chunks) * \(length);
-        if (row >= \(shape.queries)) break;
-        Vector<\(store.storage), \(length)> stored;
-        float values[\(length)] = {};
-        #pragma unroll
-        for (int w = 0; w < \(tile.keyWarps); w++) {
-          const float share = weight[w * \(tile.rows) + place];
-          #pragma unroll
-          for (int i = 0; i < \(length); i += \(part)) {
-            const Vector<float, \(part)> some = load_vector<\(part)>(merged + (w * \(tile.rows) + place) * \(pitch) + column + i);
-            #pragma unroll
-            for (int j = 0; j < \(part); j++) values[i + j] += some.at[j] * share;
-          }
-        }
-        #pragma unroll
-        """)
-      $0.block("for (int i = 0; i < \(length); i++)") {
-        $0.line("const float value = values[i];")
-        $0.lines(statements)
-        $0.line("stored.at[i] = \(element);")
-      }
-      let place = store.place(at: ["b", "h", "row", "column"])
-      $0.line("store_vector(output + \(place), stored);")
-    }
-  }
-
-  private var pitch: Int { tactic.mergePitch }
 }

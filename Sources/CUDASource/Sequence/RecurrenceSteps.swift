@@ -13,7 +13,7 @@ struct RecurrenceSteps: CUDATactic {
 
   static func tactics(for request: CUDARequest) -> [any CUDATactic] {
     guard let shape = RecurrenceShape(request.step), !shape.isEmpty, !shape.resetsBefore,
-      (1...limit).contains(shape.steps), shape.size >= 32,
+      (1...limit).contains(shape.steps), shape.size >= 32, shape.batch <= 1 << 16,
       shape.directions * shape.steps * shape.batch * shape.rows < 1 << 31
     else { return [] }
     return [RecurrenceSteps(shape: shape)]

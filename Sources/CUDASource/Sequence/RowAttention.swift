@@ -99,7 +99,8 @@ struct RowAttention: CUDATactic {
           score += (\(real))load(query[\(place(("s", q[2]), ("d", q[3])))]) \
         * (\(real))load(key[\(place(("t", k[2]), ("d", k[3])))]);
         """)
-      text.lines(shape.finish(score: "score", row: "s", column: "t", isDouble: isDouble))
+      let term = shape.maskTerm(row: "s", column: "t", isDouble: isDouble)
+      text.lines(shape.finish(score: "score", term: term, isDouble: isDouble))
     }
     text.line(
       """

@@ -150,7 +150,8 @@ struct TiledAttentionText {
           text.line(
             "if (\(conditions.joined(separator: " || "))) { score = -INFINITY_F; continue; }")
         }
-        text.lines(shape.finish(score: "score", row: "source", column: "column"))
+        let term = shape.maskTerm(row: "source", column: "column")
+        text.lines(shape.finish(score: "score", term: term))
       }
     }
   }

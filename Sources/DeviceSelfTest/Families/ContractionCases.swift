@@ -6,6 +6,7 @@ enum ContractionCases {
   static let families: [SelfTest.Family] = [
     SelfTest.Family("contraction matmul") { try matmul(&$0) },
     SelfTest.Family("contraction few rows") { try fewRows(&$0) },
+    SelfTest.Family("contraction tiles") { try tiles(&$0) },
     SelfTest.Family("contraction convolution") { try convolution(&$0) },
     SelfTest.Family("contraction pointwise convolution") { try pointwise(&$0) },
     SelfTest.Family("contraction image") { try image(&$0) },
@@ -27,6 +28,13 @@ enum ContractionCases {
     let n = maker.random.pick([1, 3, 10, 33, 100])
     return try matmul(
       &maker, 1 + maker.random.below(8), n, k, batch: maker.random.pick([[], [], [], [2]]))
+  }
+
+  /// Several tiles of any shape.
+  private static func tiles(_ maker: inout CaseMaker) throws -> StepCase {
+    try matmul(
+      &maker, 200 + maker.random.below(400), maker.random.pick([96, 136, 200, 256, 301]),
+      maker.random.pick([16, 33, 64, 72, 160]), batch: [])
   }
 
   private static func matmul(

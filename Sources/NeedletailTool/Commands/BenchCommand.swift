@@ -132,6 +132,8 @@ struct Candidate {
   let buildSeconds: Double
   let shapes: [String: [Int]]
   private(set) var times: [Double] = []
+  /// Without copies to and from the host; empty where the host is the device.
+  private(set) var deviceTimes: [Double] = []
 
   init(
     _ variant: Variant, _ source: EngineSource, _ command: BenchCommand, display: ProgressDisplay?
@@ -175,6 +177,7 @@ struct Candidate {
       times.append(began.duration(to: clock.now).seconds)
       done += 1
     }
+    deviceTimes += try context.deviceSeconds(runs: min(max(done, 3), 50)) ?? []
   }
 
   /// The largest error among the outputs of the last runs, which had the same inputs.
@@ -191,6 +194,7 @@ struct Candidate {
 
   var result: BenchResult {
     let sorted = times.sorted()
+    let device = deviceTimes.sorted()
     let mean = times.reduce(0, +) / Double(max(times.count, 1))
     func percentile(_ share: Double) -> Double {
       sorted.isEmpty
@@ -202,6 +206,7 @@ struct Candidate {
       name: name, steps: times.count, batch: batch, medianMs: median, meanMs: mean * 1e3,
       minMs: (sorted.first ?? 0) * 1e3, maxMs: (sorted.last ?? 0) * 1e3, p90Ms: percentile(0.9),
       p95Ms: percentile(0.95), p99Ms: percentile(0.99),
+      deviceMedianMs: device.isEmpty ? nil : device[device.count / 2] * 1e3,
       throughputPerSecond: mean > 0 ? Double(batch) / mean : 0,
       arenaBytes: context.arenaBytes, weightBytes: context.executable?.weightBytes ?? 0,
       layers: context.tuned?.tuned.program.steps.count ?? 0, buildSeconds: buildSeconds)
@@ -219,6 +224,8 @@ struct BenchResult: Encodable {
   var p90Ms: Double
   var p95Ms: Double
   var p99Ms: Double
+  /// The GPU's own time, without copies to and from the host.
+  var deviceMedianMs: Double?
   var throughputPerSecond: Double
   var arenaBytes: Int
   var weightBytes: Int
@@ -236,6 +243,7 @@ struct BenchResult: Encodable {
     case p90Ms = "p90_ms"
     case p95Ms = "p95_ms"
     case p99Ms = "p99_ms"
+    case deviceMedianMs = "device_median_ms"
     case throughputPerSecond = "throughput_per_s"
     case arenaBytes = "arena_bytes"
     case weightBytes = "weight_bytes"
@@ -270,27 +278,41 @@ enum BenchTable {
       [title] + report.results.map(cell)
     }
     func milliseconds(_ value: Double) -> String { String(format: "%.3f ms", value) }
-    Output.table([
-      row("") { $0.name },
-      row("Average step time") { milliseconds($0.meanMs) },
-      row("Average throughput") { String(format: "%.1f samples/s", $0.throughputPerSecond) },
-      row("Latency median (p50)") { milliseconds($0.medianMs) },
-      row("Latency minimum") { milliseconds($0.minMs) },
-      row("Latency p90") { milliseconds($0.p90Ms) },
-      row("Latency p95") { milliseconds($0.p95Ms) },
-      row("Latency p99") { milliseconds($0.p99Ms) },
-      row("Speed against \(first.name)") {
-        String(format: "%.2fx", first.medianMs / max($0.medianMs, 1e-9))
-      },
-      row("Error against \(first.name)") {
-        $0.relativeError.map { String(format: "%.2g", $0) } ?? "-"
-      },
-      row("Kernels") { "\($0.layers)" },
-      row("Arena") { Output.bytes($0.arenaBytes) },
-      row("Weights") { Output.bytes($0.weightBytes) },
-      row("Build time") { Output.seconds($0.buildSeconds) },
-      row("Steps measured") { "\($0.steps)" },
-    ])
+    let deviceRows =
+      first.deviceMedianMs == nil
+      ? []
+      : [
+        row("Device time median") { $0.deviceMedianMs.map(milliseconds) ?? "-" },
+        row("Device speed against \(first.name)") { result in
+          guard let own = first.deviceMedianMs, let other = result.deviceMedianMs else {
+            return "-"
+          }
+          return String(format: "%.2fx", own / max(other, 1e-9))
+        },
+      ]
+    Output.table(
+      [
+        row("") { $0.name },
+        row("Average step time") { milliseconds($0.meanMs) },
+        row("Average throughput") { String(format: "%.1f samples/s", $0.throughputPerSecond) },
+        row("Latency median (p50)") { milliseconds($0.medianMs) },
+        row("Latency minimum") { milliseconds($0.minMs) },
+        row("Latency p90") { milliseconds($0.p90Ms) },
+        row("Latency p95") { milliseconds($0.p95Ms) },
+        row("Latency p99") { milliseconds($0.p99Ms) },
+        row("Speed against \(first.name)") {
+          String(format: "%.2fx", first.medianMs / max($0.medianMs, 1e-9))
+        },
+        row("Error against \(first.name)") {
+          $0.relativeError.map { String(format: "%.2g", $0) } ?? "-"
+        },
+      ] + deviceRows + [
+        row("Kernels") { "\($0.layers)" },
+        row("Arena") { Output.bytes($0.arenaBytes) },
+        row("Weights") { Output.bytes($0.weightBytes) },
+        row("Build time") { Output.seconds($0.buildSeconds) },
+        row("Steps measured") { "\($0.steps)" },
+      ])
     Output.line()
     Output.line(
       "Peak memory of the whole run, builds included: \(Output.bytes(report.processPeakBytes))")

@@ -1,0 +1,3 @@
+package enum HopperKernels {
+  package static func tactics(for request: CUDARequest) -> [any CUDATactic] { [] }
+}
