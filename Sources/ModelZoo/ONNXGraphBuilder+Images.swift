@@ -55,7 +55,7 @@ extension ONNXGraphBuilder {
   /// A convolution.
   ///
   /// Without bias the weights have He's variance. With bias, weights and bias are scaled so that each
-  /// channel has a mean near zero and variance one, which stands in for training where nothing is
+  /// channel has a mean near one and variance one, which stands in for training where nothing is
   /// normalised. The weights of each output sum to zero where the inputs have means and no groups.
   mutating func convolution(
     _ x: FeatureMap, _ name: String, channels: Int, _ window: Window, groups: Int = 1,
@@ -77,7 +77,9 @@ extension ONNXGraphBuilder {
       var operands = [x.name, graph.weight("weight", weights, shape: shape)]
       var statistics = x.statistics.convolved(
         weights, outputs: channels, groups: groups, coverage: coverage)
-      if bias { operands.append(graph.centringBias(&statistics)) }
+      if bias {
+        operands.append(graph.centringBias(&statistics, mean: Self.activationMean))
+      }
       let result = graph.node(
         "Conv", operands,
         [.integers("dilations", [1, 1]), .integer("group", groups)] + window.attributes)
@@ -116,9 +118,16 @@ extension ONNXGraphBuilder {
     }
   }
 
-  /// A bias that takes each channel's mean to a small random one.
-  private mutating func centringBias(_ statistics: inout ChannelStatistics) -> String {
-    let offsets = random("bias", count: statistics.count, standardDeviation: 0.1)
+  /// Where channels of variance one have their mean before an activation. Half rectified, layer after layer,
+  /// random networks multiply every rounding error; trained ones do not, and with most of each channel
+  /// above zero neither do these.
+  private static let activationMean: Float = 1
+
+  /// A bias that takes each channel's mean near a given one.
+  private mutating func centringBias(
+    _ statistics: inout ChannelStatistics, mean: Float = 0
+  ) -> String {
+    let offsets = random("bias", count: statistics.count, mean: mean, standardDeviation: 0.1)
     let values = zip(offsets, statistics.mean).map { $0 - $1 }
     statistics.mean = offsets
     return weight("bias", values, shape: [statistics.count])
@@ -133,7 +142,8 @@ extension ONNXGraphBuilder {
     scope(name) { graph in
       let scales = graph.random(
         "weight", count: x.channels, mean: gain, standardDeviation: 0.1 * gain)
-      let offsets = graph.random("bias", count: x.channels, standardDeviation: 0.1)
+      let offsets = graph.random(
+        "bias", count: x.channels, mean: gain * Self.activationMean, standardDeviation: 0.1)
       let shape = [x.channels]
       let operands = [
         x.name,

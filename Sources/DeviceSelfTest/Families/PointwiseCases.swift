@@ -106,10 +106,10 @@ enum PointwiseCases {
 
   private static func casts(_ type: DataType) -> [ScalarExpression] {
     let real = ScalarExpression.cast(.operand(0), .float64) * .constant(0.37, .float64)
-    let small = ScalarExpression.cast(.operand(0), .float32) * .float(-0.61)
+    let small = ScalarExpression.cast(.operand(0), .float32) * .float(-0.25)
     return types.flatMap { target in
       [.operand(0), real, small].map { .cast(.cast($0, target), .float64) }
-        + [.cast(.constant(2.7, target) + .constant(1e3, target), .float64)]
+        + [.cast(.constant(2.7, target), .float64), .cast(.constant(-1e3, target), .float64)]
     }
   }
 

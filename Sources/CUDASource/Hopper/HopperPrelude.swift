@@ -1,0 +1,117 @@
+import TensorModel
+
+/// What the bodies of Hopper's kernels begin with: the instructions that only this generation has, each
+/// as a function.
+///
+/// Source: PTX ISA, sections "Asynchronous Warpgroup Level Matrix Instructions", "Data Movement and
+/// Conversion Instructions" and "Parallel Synchronization and Communication Instructions".
+enum HopperPrelude {
+  /// - Parameter columns: of the matrix instruction, a multiple of 8.
+  static func text(_ type: DataType, columns: Int) -> String {
+    "/* sm_90a */\n" + barriers + copies + launches + products + multiply(type, columns)
+  }
+
+  private static let barriers = #"""
+    #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
+    /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
+    DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
+    DEVICE void barriers_begun() {
+      asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+      asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+    }
+    DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
+    DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
+    /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
+    DEVICE void barrier_wait(uint32_t b, uint32_t parity) {
+      uint32_t ended;
+      do {
+        asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }" : "=r"(ended) : "r"(b), "r"(parity) : "memory");
+      } while (!ended);
+    }
+    /* A barrier of `threads` threads, numbered from 1. */
+    DEVICE void group_barrier(int number, int threads) { asm volatile("bar.sync %0, %1;" :: "r"(number), "r"(threads) : "memory"); }
+
+    """#
+
+  private static let copies = #"""
+    DEVICE void prefetch_map(const tensor_map_t* m) { asm volatile("prefetch.tensormap [%0];" :: "l"(m) : "memory"); }
+    /* Boxes of a tensor to shared memory; innermost coordinate first; outside the tensor there are zeros. */
+    DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y) {
+      asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];"
+        :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y) : "memory");
+    }
+    DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
+      asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
+        :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+    }
+    /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
+       then the image, then the tap's offsets innermost first. */
+    DEVICE void copy_pixels(uint32_t to, const tensor_map_t* m, uint32_t b, int c, int x, int n, int ox) {
+      asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2], {%6};"
+        :: "r"(to), "l"(m), "r"(b), "r"(c), "r"(x), "r"(n), "h"((uint16_t)ox) : "memory");
+    }
+    DEVICE void copy_pixels(uint32_t to, const tensor_map_t* m, uint32_t b, int c, int x, int y, int n, int ox, int oy) {
+      asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2], {%7, %8};"
+        :: "r"(to), "l"(m), "r"(b), "r"(c), "r"(x), "r"(y), "r"(n), "h"((uint16_t)ox), "h"((uint16_t)oy) : "memory");
+    }
+    DEVICE void copy_pixels(uint32_t to, const tensor_map_t* m, uint32_t b, int c, int x, int y, int z, int n, int ox, int oy, int oz) {
+      asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6, %7}], [%2], {%8, %9, %10};"
+        :: "r"(to), "l"(m), "r"(b), "r"(c), "r"(x), "r"(y), "r"(z), "r"(n), "h"((uint16_t)ox), "h"((uint16_t)oy), "h"((uint16_t)oz) : "memory");
+    }
+
+    """#
+
+  private static let launches = #"""
+    /* Returns when the kernel before this one has ended; lets the one after it begin. */
+    DEVICE void wait_for_predecessor() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+    DEVICE void let_dependents_begin() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+    /* Registers of each thread of a warpgroup; all its warps call these. */
+    template <int count> DEVICE void take_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" :: "n"(count)); }
+    template <int count> DEVICE void give_registers() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" :: "n"(count)); }
+    /* Barrier of all threads of a cluster, in two halves. */
+    DEVICE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+    DEVICE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+    /* An address of this block's shared memory as one of another block of the cluster. */
+    DEVICE uint32_t remote_address(uint32_t address, int rank) { uint32_t r; asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(r) : "r"(address), "r"(rank)); return r; }
+    DEVICE void store_remote(uint32_t address, float x, float y) { asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" :: "r"(address), "f"(x), "f"(y) : "memory"); }
+
+    """#
+
+  private static let products = #"""
+    /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
+       next 32 bytes of each line; 512 more: the next 64 lines. */
+    DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+    DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+    DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+    template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+    /* Keeps reads of sums below the wait for them. */
+    template <int N> DEVICE void hold(float (&d)[N]) {
+      #pragma unroll
+      for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i]) :: "memory");
+    }
+
+    """#
+
+  /// `d = a * b + d`, or without the last part: 64 rows of a, so many of b, 32 bytes of both.
+  private static func multiply(_ type: DataType, _ columns: Int) -> String {
+    let count = columns / 2
+    let name =
+      switch type {
+      case .float16: "k16.f32.f16.f16"
+      case .bfloat16: "k16.f32.bf16.bf16"
+      default: "k8.f32.tf32.tf32"
+      }
+    let orders = type.byteCount == 2 ? ", 0, 0" : ""
+    let registers = (0..<count).map { "%\($0)" }.joined(separator: ",")
+    let operands = (0..<count).map { "\"+f\"(d[\($0)])" }.joined(separator: ",")
+    return """
+      DEVICE void multiply(float (&d)[\(count)], uint64_t a, uint64_t b, int adds) {
+        asm volatile("{ .reg .pred p; setp.ne.b32 p, %\(count + 2), 0; wgmma.mma_async.sync.aligned.m64n\(columns)\(name) "
+          "{\(registers)}, %\(count), %\(count + 1), p, 1, 1\(orders); }"
+          : \(operands)
+          : "l"(a), "l"(b), "r"(adds));
+      }
+
+      """
+  }
+}

@@ -1,0 +1,87 @@
+import KernelModel
+
+/// How a persistent kernel divides its work.
+struct HopperTile: Hashable, Sendable {
+  /// Columns of a tile.
+  var columns: Int
+  /// Groups of 64 rows that each warpgroup multiplies.
+  var blocks: Int
+  /// Warpgroups that multiply.
+  var groups: Int
+  /// Whether warpgroups take turns with whole tiles, one storing while the other multiplies; else they
+  /// share each tile.
+  var alternates: Bool
+
+  /// Room for the barriers.
+  private static let barrierBytes = 512
+  /// What the kernel's warps need to pass sums on: 16 rows of 32 for each.
+  static let stagedBytes = 2048
+
+  init(_ rows: Int, _ columns: Int, groups: Int = 2, alternates: Bool = false) {
+    self.columns = columns
+    self.groups = groups
+    self.alternates = alternates
+    blocks = rows / 64 / (alternates ? 1 : groups)
+  }
+
+  var rows: Int { blocks * 64 * (alternates ? 1 : groups) }
+  var threads: Int { 128 * (groups + 1) }
+  var stageBytes: Int { (rows + columns) * 128 }
+  var stagingBytes: Int { groups * 4 * Self.stagedBytes }
+  /// Registers of a thread that multiplies; of 65536, 128 threads keep 40 each.
+  var registers: Int { groups == 2 ? 232 : 152 }
+
+  func stages(_ sharedBytes: Int) -> Int {
+    min((sharedBytes - stagingBytes - Self.barrierBytes) / stageBytes, 8)
+  }
+
+  func sharedBytes(_ stages: Int) -> Int { stages * stageBytes + stagingBytes + Self.barrierBytes }
+
+  static let all: [HopperTile] = [
+    HopperTile(128, 256), HopperTile(192, 128, groups: 3), HopperTile(128, 192),
+    HopperTile(192, 192, groups: 3), HopperTile(192, 64, groups: 3), HopperTile(192, 96, groups: 3),
+    HopperTile(128, 128), HopperTile(128, 96), HopperTile(128, 64),
+    HopperTile(128, 128, alternates: true), HopperTile(64, 256, alternates: true),
+    HopperTile(64, 192, alternates: true), HopperTile(128, 96, alternates: true),
+    HopperTile(64, 128, alternates: true), HopperTile(128, 64, alternates: true),
+    HopperTile(64, 64, alternates: true),
+  ]
+}
+
+/// What a tile costs: cycles of one multiprocessor.
+struct HopperCost {
+  static let clock = 1.65e9
+  /// Multiply-adds of 16-bit numbers in one cycle, and bytes that come from the cache.
+  private static let products = 2048.0 * 0.9
+  private static let copies = 56.0
+
+  /// Cycles of one step of the reduction.
+  static func step(rows: Int, columns: Int, elementBytes: Int) -> Double {
+    // A matrix instruction reads 64 lines of a and all of b from shared memory.
+    let reads = Double(rows / 64 * (64 + columns)) * 128 / 128
+    let multiply = Double(rows * columns * 128) / 2 / products
+    return max(multiply, reads, Double((rows + columns) * 128) / copies)
+  }
+
+  /// Cycles that the epilogue of so many elements takes.
+  static func epilogue(_ elements: Int, _ contraction: Contraction) -> Double {
+    let operands = Double(contraction.epilogue.operands.count)
+    let arithmetic = Double(contraction.epilogue.expression.cost)
+    return Double(elements) / 128 * (10 + 2 * operands + arithmetic)
+  }
+}
+
+extension ScalarExpression {
+  /// Instructions that one value takes, roughly.
+  var cost: Int {
+    switch self {
+    case .operand, .constant, .integer, .index: 0
+    case .unary(let function, let a):
+      a.cost + ([.negate, .absolute].contains(function) ? 1 : function == .errorFunction ? 25 : 15)
+    case .binary(let function, let a, let b):
+      a.cost + b.cost + ([.divide, .power].contains(function) ? 15 : 1)
+    case .select(let condition, let a, let b): condition.cost + a.cost + b.cost + 1
+    case .cast(let a, _): a.cost + 1
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import KernelModel
+import TensorModel
+
+/// A contraction by one block on each multiprocessor, which takes tile after tile: one warp has the copy
+/// engine fill a ring of stages, warpgroups multiply.
+struct PersistentTactic: CUDATactic {
+  let problem: HopperContraction
+  let tile: HopperTile
+  let stages: Int
+
+  var name: String {
+    let shape = "\(tile.rows)x\(tile.columns)x\(problem.stepDepth) s\(stages)"
+    return tile.alternates ? "wgmma \(shape) alternating" : "wgmma \(shape)"
+  }
+
+  func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {
+    var plan = StepPlan(launches: [])
+    let columns = try problem.columnMap(tile.columns, in: &plan)
+    let kernel = PersistentKernel(
+      problem: problem, tile: tile, stages: stages,
+      blocks: min(tiles, request.gpu.multiprocessors))
+    plan.launches.append(
+      KernelLaunch(
+        try kernel.source, grid: GridSize(kernel.blocks), threads: tile.threads,
+        sharedBytes: tile.sharedBytes(stages),
+        arguments: [.tensorMap(problem.rowMap(tile.rows)), .tensorMap(columns)]
+          + problem.contraction.epilogue.arguments, beginsEarly: true))
+    return plan
+  }
+
+  private var tiles: Int {
+    ceilingQuotient(problem.rowCount, tile.rows) * ceilingQuotient(problem.columns, tile.columns)
+  }
+
+  func estimate(_ request: CUDARequest) -> Double {
+    let waves = Double(ceilingQuotient(tiles, request.gpu.multiprocessors))
+    let main =
+      Double(problem.steps)
+      * HopperCost.step(
+        rows: tile.rows, columns: tile.columns, elementBytes: problem.contraction.type.byteCount)
+    let epilogue = HopperCost.epilogue(tile.rows * tile.columns, problem.contraction)
+    let cycles =
+      tile.alternates
+      ? max(waves * main, waves * epilogue / 2) + epilogue
+      : waves * (main + epilogue / Double(tile.groups) * 2)
+    let traffic = request.trafficSeconds - request.launchSeconds
+    return max((cycles + 3000) / HopperCost.clock, traffic) + request.launchSeconds
+  }
+
+  static func candidates(
+    _ problem: HopperContraction, _ request: CUDARequest
+  ) -> [PersistentTactic] {
+    HopperTile.all.compactMap { tile in
+      let stages = tile.stages(request.gpu.sharedBytesPerBlock)
+      let isTooWide = tile.columns > 64 && tile.columns >= 2 * problem.columns
+      guard stages >= 3, !isTooWide else { return nil }
+      return PersistentTactic(problem: problem, tile: tile, stages: stages)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import TensorModel
+
+/// A small contraction: tiles of 64 rows, each by a cluster of blocks that divide the depth among them and
+/// add their sums in each other's shared memory.
+struct SplitTactic: CUDATactic {
+  static let rows = 64
+  let problem: HopperContraction
+  let columns: Int
+  let splits: Int
+
+  var name: String { "wgmma split\(splits) \(Self.rows)x\(columns)" }
+
+  var tiles: Int {
+    ceilingQuotient(problem.rowCount, Self.rows) * ceilingQuotient(problem.columns, columns)
+  }
+
+  private var stages: Int {
+    min([32: 8, 64: 6][columns] ?? 4, max(ceilingQuotient(problem.steps, splits), 2))
+  }
+
+  func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {
+    var plan = StepPlan(launches: [])
+    let columnMap = try problem.columnMap(columns, in: &plan)
+    let kernel = SplitKernel(
+      problem: problem, columns: columns, splits: splits, stages: stages, tiles: tiles)
+    plan.launches.append(
+      KernelLaunch(
+        try kernel.source, grid: GridSize(tiles * splits), threads: SplitKernel.threads,
+        sharedBytes: kernel.sharedBytes, clusterSize: splits,
+        arguments: [.tensorMap(problem.rowMap(Self.rows)), .tensorMap(columnMap)]
+          + problem.contraction.epilogue.arguments, beginsEarly: true))
+    return plan
+  }
+
+  func estimate(_ request: CUDARequest) -> Double {
+    let processors = Double(request.gpu.multiprocessors)
+    let resident = (Double(tiles * splits) / processors).rounded(.up)
+    let steps = Double(ceilingQuotient(problem.steps, splits))
+    let step = HopperCost.step(
+      rows: Self.rows, columns: columns, elementBytes: problem.contraction.type.byteCount)
+    let waiting = 700 / Double(stages) + 60
+    let store = HopperCost.epilogue(Self.rows * columns / splits, problem.contraction)
+    let join = splits > 1 ? 900 + Double(Self.rows * columns * 4) / 40 : 200
+    let cycles = 2000 + steps * max(step * resident, waiting) + resident * (store + join)
+    let traffic = request.trafficSeconds - request.launchSeconds
+    return max(cycles / HopperCost.clock, traffic) + request.launchSeconds
+  }
+
+  static func candidates(_ problem: HopperContraction, _ request: CUDARequest) -> [SplitTactic] {
+    var found: [SplitTactic] = []
+    for columns in [32, 64, 128] where columns < 2 * max(problem.columns, 32) {
+      for splits in [1, 2, 4, 8] where splits <= problem.steps {
+        let tactic = SplitTactic(problem: problem, columns: columns, splits: splits)
+        if tactic.tiles * splits <= 3 * request.gpu.multiprocessors { found.append(tactic) }
+      }
+    }
+    return found
+  }
+}
