@@ -47,6 +47,8 @@ package final class CUDA: Device {
       .estimate(request) ?? 1
   }
 
+  package func adopt(code: [String: [UInt8]]) { store.adopt(code) }
+
   package func load(
     _ program: Program, tactics: [Tactic], options: LoadOptions
   ) throws(DeviceError) -> any Executable {

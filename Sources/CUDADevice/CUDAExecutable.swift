@@ -24,6 +24,7 @@ package final class CUDAExecutable: Executable {
   package var arenaBytes: Int { memory.arenaBytes }
   package var arenaLowerBound: Int { memory.lowerBound }
   package var weightBytes: Int { weights.byteCount }
+  package var code: [String: [UInt8]] { device.store.code(kernels.keys) }
   package var hostSteps: [Int] { plans.indices.filter { plans[$0] == nil } }
 
   init(

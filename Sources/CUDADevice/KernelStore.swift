@@ -10,6 +10,8 @@ final class KernelStore: Sendable {
   let architecture: String
   private let cache = KernelCache.standard
   private let images = Mutex<[KernelSource: [UInt8]]>([:])
+  /// Code of engines, by `engineKey`.
+  private let adopted = Mutex<[String: [UInt8]]>([:])
   private let compiler = Mutex<RuntimeCompiler?>(nil)
 
   init(_ gpu: GPU, architecture: String) {
@@ -23,7 +25,12 @@ final class KernelStore: Sendable {
   func compile(
     _ sources: Set<KernelSource>, stopsAtFailure: Bool = true, progress: (Double) -> Void = { _ in }
   ) throws(CUDAError) {
-    let missing = images.withLock { images in sources.filter { images[$0] == nil } }
+    let missing = images.withLock { images in
+      sources.filter { source in
+        if images[source] == nil { images[source] = adoptedImage(source) }
+        return images[source] == nil
+      }
+    }
     guard !missing.isEmpty else { return }
     // Long texts first, so that the last ones to finish are short.
     let work = missing.sorted {
@@ -47,6 +54,30 @@ final class KernelStore: Sendable {
       progress(Double(start + part.count) / Double(work.count))
     }
   }
+
+  // MARK: Engines
+
+  /// Names a kernel whatever compiler it came from.
+  private func engineKey(_ source: KernelSource) -> String {
+    KernelCache.key(text: source.text, architecture: architecture, compilerVersion: "")
+  }
+
+  private func adoptedImage(_ source: KernelSource) -> [UInt8]? {
+    adopted.withLock { $0.isEmpty ? nil : $0[engineKey(source)] }
+  }
+
+  func adopt(_ code: [String: [UInt8]]) { adopted.withLock { $0.merge(code) { $1 } } }
+
+  /// The compiled kernels of sources, as engines keep them.
+  func code(_ sources: some Sequence<KernelSource>) -> [String: [UInt8]] {
+    images.withLock { images in
+      var result: [String: [UInt8]] = [:]
+      for source in sources { result[engineKey(source)] = images[source] }
+      return result
+    }
+  }
+
+  // MARK: Compiling
 
   private func image(
     _ source: KernelSource, _ compiler: RuntimeCompiler

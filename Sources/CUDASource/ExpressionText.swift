@@ -76,7 +76,11 @@ private struct ExpressionWriter {
       throw CUDASourceError("kernels do not compute with \(value.type)")
     }
     var result = declare(value, type)
-    if case .cast = expression { result.isExact = true } else { result.isExact = !value.type.isSmallFloat }
+    if case .cast = expression {
+      result.isExact = true
+    } else {
+      result.isExact = !value.type.isSmallFloat
+    }
     known[expression] = result
     return result
   }
@@ -278,7 +282,7 @@ private enum ScalarFunctionText {
     case .power: text = "integer_power(\(x), \(y))"
     case .minimum: text = "\(x) < \(y) ? \(x) : \(y)"
     case .maximum: text = "\(x) > \(y) ? \(x) : \(y)"
-    case .arcTangent2: text = "(\(type))atan2((double)\(x), (double)\(y))"
+    case .arcTangent2: text = "(\(type))(int64_t)atan2((double)\(x), (double)\(y))"
     case .bitwiseAnd, .logicalAnd: text = "(\(type))(\(x) & \(y))"
     case .bitwiseOr, .logicalOr: text = "(\(type))(\(x) | \(y))"
     case .bitwiseXor, .logicalXor: text = "(\(type))(\(x) ^ \(y))"

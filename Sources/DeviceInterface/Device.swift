@@ -23,6 +23,9 @@ package protocol Device: Sendable {
   /// The cost model's guess, in seconds.
   func estimate(_ tactic: Tactic, for step: Step, in program: Program) -> Double
 
+  /// Takes over what an engine's section for this device class has compiled.
+  func adopt(code: [String: [UInt8]])
+
   /// Makes a program ready to run.
   ///
   /// - Parameter tactics: one for each step; one that is not known is replaced by the first.
@@ -43,6 +46,8 @@ package protocol Device: Sendable {
 }
 
 extension Device {
+  package func adopt(code: [String: [UInt8]]) {}
+
   package func prepare(
     _ candidates: [(tactic: Tactic, step: Step)], in program: Program, progress: (Double) -> Void
   ) throws(DeviceError) {}
@@ -80,11 +85,14 @@ package protocol Executable: Sendable {
   var tactics: [Tactic] { get }
   /// Steps that the device has no kernel for, which the host computes with copies to and fro.
   var hostSteps: [Int] { get }
+  /// What was compiled for the program, by a key of the device's own: kept in engines.
+  var code: [String: [UInt8]] { get }
   func makeContext() throws(DeviceError) -> any ExecutableContext
 }
 
 extension Executable {
   package var hostSteps: [Int] { [] }
+  package var code: [String: [UInt8]] { [:] }
 }
 
 /// What one thread uses at a time to run a program.

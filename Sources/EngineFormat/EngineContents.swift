@@ -28,9 +28,16 @@ package struct DeviceSection: Sendable, Hashable, Codable {
   package var deviceClass: String
   /// The tactic of each step, by the step's key in the timing cache.
   package var choices: [String: TacticChoice]
+  /// What the device has compiled, by a key of its own.
+  package var code: [String: [UInt8]] = [:]
 
-  package init(deviceClass: String, choices: [String: TacticChoice]) {
+  package init(
+    deviceClass: String, choices: [String: TacticChoice], code: [String: [UInt8]] = [:]
+  ) {
     self.deviceClass = deviceClass
     self.choices = choices
+    self.code = code
   }
+
+  private enum CodingKeys: String, CodingKey { case deviceClass, choices }
 }

@@ -15,7 +15,7 @@ package import TensorModel
 //
 // Kinds: 1 manifest (JSON: the graph, what is known about it, the table of constants), 2 weights (the
 // elements of all constants, each aligned to 64 bytes), 3 device (JSON: the tactics chosen for one device
-// class; any number of them).
+// class; any number of them), 4 code (what a device class has compiled: see CodeSection; any number).
 //
 // Sections follow the table in the order of the table; each begins at a multiple of 4096, so that
 // it can be mapped, and what lies between them is zeros. Nothing in the file depends on a path, a
@@ -61,6 +61,7 @@ package enum EngineFile {
     case manifest = 1
     case weights = 2
     case device = 3
+    case code = 4
   }
 
   /// The bytes of an engine: the same contents give the same bytes.
@@ -75,6 +76,9 @@ package enum EngineFile {
     ]
     for section in contents.sections.sorted(by: { $0.deviceClass < $1.deviceClass }) {
       sections.append((.device, try json(section)))
+      guard !section.code.isEmpty else { continue }
+      let code = CodeSection(deviceClass: section.deviceClass, code: section.code)
+      sections.append((.code, code.encoded()))
     }
     return assemble(sections)
   }
@@ -97,17 +101,17 @@ package enum EngineFile {
     }
     var file = Data(capacity: end)
     file.append(contentsOf: magic)
-    file.append(UInt32(formatVersion))
-    file.append(UInt32(sections.count))
-    file.append(UInt64(end))
+    file.append(integer: UInt32(formatVersion))
+    file.append(integer: UInt32(sections.count))
+    file.append(integer: UInt64(end))
     file.append(Data(count: hashRange.count + 8))
     for ((kind, data), offset) in zip(sections, offsets) {
-      file.append(kind.rawValue)
-      file.append(UInt32(0))
-      file.append(UInt64(offset))
-      file.append(UInt64(data.count))
+      file.append(integer: kind.rawValue)
+      file.append(integer: UInt32(0))
+      file.append(integer: UInt64(offset))
+      file.append(integer: UInt64(data.count))
       file.append(contentsOf: SHA256.hash(data: data))
-      file.append(UInt64(0))
+      file.append(integer: UInt64(0))
     }
     for ((_, data), offset) in zip(sections, offsets) {
       file.append(Data(count: offset - file.count))
@@ -146,10 +150,4 @@ struct Manifest: Codable {
   var metadata: [String: String]
   var graph: GraphRecord
   var constants: [ConstantRecord]
-}
-
-extension Data {
-  fileprivate mutating func append(_ number: some FixedWidthInteger) {
-    Swift.withUnsafeBytes(of: number.littleEndian) { append(contentsOf: $0) }
-  }
 }

@@ -34,6 +34,12 @@ struct EngineReader {
     for section in sections where section.kind == .device {
       devices.append(try decode(section, "a device section"))
     }
+    for section in sections where section.kind == .code {
+      guard let code = CodeSection(slice(section.range)),
+        let index = devices.firstIndex(where: { $0.deviceClass == code.deviceClass })
+      else { throw .invalid(path: path, reason: "a code section cannot be decoded") }
+      devices[index].code = code.code
+    }
     var contents = EngineContents(
       name: manifest.name, graph: graph, metadata: manifest.metadata, sections: devices)
     contents.mapping = storage

@@ -59,7 +59,8 @@ public struct Builder: Sendable {
     try tune(executor)
     if let choices { try save(choices.cache) }
     progress?(BuildProgress(phase: .finished, fraction: 1, detail: model.name))
-    let section = DeviceSection(deviceClass: device.deviceClass, choices: choices?.choices ?? [:])
+    let section = DeviceSection(
+      deviceClass: device.deviceClass, choices: choices?.choices ?? [:], code: executor.code)
     let contents = EngineContents(
       name: model.name, graph: optimized.graph, metadata: optimized.metadata, sections: [section])
     return Engine(contents: contents, executor: executor, report: optimized)

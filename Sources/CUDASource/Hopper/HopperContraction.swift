@@ -36,7 +36,8 @@ struct HopperContraction: Sendable {
       contraction.type != .float32 || contraction.arithmetic == .tensorFloat32,
       contraction.batchCount == 1, !contraction.isEmpty, contraction.a.channels.extent > 0,
       contraction.epilogue.output.columnStride == 1, contraction.epilogue.vector >= 4,
-      let placed = Self.place(contraction), Self.isAligned(contraction.a, placed.lines, contraction.type)
+      let placed = Self.place(contraction),
+      Self.isAligned(contraction.a, placed.lines, contraction.type)
     else { return nil }
     self.contraction = contraction
     (rows, lines) = placed
@@ -171,7 +172,8 @@ extension HopperContraction {
   /// Statements that declare where the reduction stands, at step `first`.
   func depthPlace(first: String?) -> [String] {
     guard let first else {
-      return ["int c = 0;"] + (taps > 1 ? ["int tap = 0;"] + tapAxes.map { "int t\($0.0) = 0;" } : [])
+      return ["int c = 0;"]
+        + (taps > 1 ? ["int tap = 0;"] + tapAxes.map { "int t\($0.0) = 0;" } : [])
     }
     var lines = ["int c = (\(first)) % \(channelSteps) * \(stepDepth);"]
     guard taps > 1 else { return lines }

@@ -18,8 +18,9 @@ struct PersistentKernel {
     get throws(CUDASourceError) {
       let parameters = ["TENSOR_MAP(a)", "TENSOR_MAP(b)"] + contraction.epilogue.parameters
       var text = KernelText()
-      try text.block("LONE_KERNEL(\(tile.threads)) contraction(\(parameters.joined(separator: ", ")))")
-      { (text) throws(CUDASourceError) in
+      try text.block(
+        "LONE_KERNEL(\(tile.threads)) contraction(\(parameters.joined(separator: ", ")))"
+      ) { (text) throws(CUDASourceError) in
         begin(&text)
         text.block("if (warp_index() < 4)") { load(&$0) }
         try text.block("else") { (text) throws(CUDASourceError) in try multiply(&text) }
@@ -95,7 +96,8 @@ struct PersistentKernel {
   private func multiply(_ text: inout KernelText) throws(CUDASourceError) {
     text.line("take_registers<\(tile.registers)>();")
     text.line("wait_for_predecessor();")
-    text.line("const int group = (threadIdx.x >> 7) - 1, warp = warp_index() & 3, lane = lane_index();")
+    text.line(
+      "const int group = (threadIdx.x >> 7) - 1, warp = warp_index() & 3, lane = lane_index();")
     text.line("float sums[\(tile.blocks)][\(tile.columns / 2)];")
     if tile.alternates { text.line("int seen = 0;") }
     try eachTile(&text) { (text) throws(CUDASourceError) in
@@ -106,7 +108,8 @@ struct PersistentKernel {
       if tile.alternates {
         // Parity tells neighbouring phases apart, no more: a main loop begins only after the other
         // warpgroup's has seen all of its stages.
-        text.line("if (group || seen) barrier_wait(turn + 8 * group, (group ? seen : seen - 1) & 1);")
+        text.line(
+          "if (group || seen) barrier_wait(turn + 8 * group, (group ? seen : seen - 1) & 1);")
       }
       mainLoop(&text)
       if tile.alternates { text.line("if (lane == 0) barrier_arrive(turn + 8 * (1 - group));") }

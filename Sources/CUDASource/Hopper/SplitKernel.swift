@@ -190,7 +190,8 @@ struct SplitKernel {
 
   private func store(_ text: inout KernelText) throws(CUDASourceError) {
     let results = try writer.results(slot: "slot", sum: "total.at[j]")
-    text.line("const float* const partial = (const float*)(dynamic_shared + \(stages * stageBytes));")
+    text.line(
+      "const float* const partial = (const float*)(dynamic_shared + \(stages * stageBytes));")
     eachSlot(&text) { text in
       text.line("Vector<float, \(vector)> total;")
       text.line("#pragma unroll")

@@ -19,6 +19,8 @@ struct ResampleSource: Sendable {
   var axes: [Int]
   var isPicked: Bool
   var sumType: DataType
+  /// Whether each product and each sum is rounded.
+  var sumsExactly: Bool
   var extrapolation: Double
 
   /// The type of what is read.
@@ -104,7 +106,7 @@ struct ResampleSource: Sendable {
     return ElementSource(storage: storage, type: sumType, access: access) { place in
       let loops = SumText(
         tables: tables, names: names, element: element, sum: storage, place: place,
-        isInteger: !view.dataType.isFloatingPoint, access: access)
+        sumsExactly: sumsExactly, access: access)
       var lines = ["{"] + positions(tables, place)
       lines += loops.statements(tables.count - 1, offset: place.offset(1))
       let value = "s\(tables.count - 1)[k]"
@@ -125,7 +127,7 @@ private struct SumText {
   var element: String
   var sum: String
   var place: ReadingPlace
-  var isInteger: Bool
+  var sumsExactly: Bool
   var access: VectorWalk.Access
 
   /// Statements that leave the sum over the axes up to `axis` in `s<axis>`.
@@ -156,7 +158,7 @@ private struct SumText {
       value = "s\(axis - 1)[k]"
     }
     let step =
-      isInteger
+      sumsExactly
       ? "rounded_sum(s\(axis)[k], rounded_product(w\(axis), \(value)))"
       : "s\(axis)[k] + w\(axis) * \(value)"
     // An element of weight 0 is not part of the sum, whatever it is.

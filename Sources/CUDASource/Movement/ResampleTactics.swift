@@ -92,6 +92,10 @@ struct ResamplePlan: Sendable {
     }
   }
 
+  /// Whether sums are rounded operation by operation: what becomes an integer must not depend on how a
+  /// compiler joins them.
+  private var sumsExactly: Bool { !x.dataType.isFloatingPoint }
+
   init(
     _ step: Step, _ problem: Resample, _ axes: [ResampleAxis]
   ) throws(CUDASourceError) {
@@ -139,7 +143,7 @@ struct ResamplePlan: Sendable {
     try movement(
       ResampleSource(
         view: x, argument: .input(0), axes: Array(axes.indices), isPicked: isPicked,
-        sumType: sumType, extrapolation: problem.extrapolation),
+        sumType: sumType, sumsExactly: sumsExactly, extrapolation: problem.extrapolation),
       to: output, argument: .output(0), appliesEpilogue: true)
   }
 
@@ -171,7 +175,8 @@ struct ResamplePlan: Sendable {
         try movement(
           ResampleSource(
             view: source, argument: argument, axes: [number], isPicked: false, sumType: sumType,
-            extrapolation: 0), to: target, argument: place, appliesEpilogue: isLast))
+            sumsExactly: sumsExactly, extrapolation: 0), to: target, argument: place,
+          appliesEpilogue: isLast))
       source = target
       argument = place
     }
@@ -193,20 +198,7 @@ struct ResamplePlan: Sendable {
     var parameters = [
       ElementMovement.Parameter(storage: try source.view.storage, argument: source.argument)
     ]
-    var tables: [ResampleSource.Table] = []
-    for index in source.axes {
-      var table = ResampleSource.Table(axis: axes[index], stride: source.view.strides[axes[index].axis])
-      if let place = indexTable[index] {
-        table.index = parameters.count
-        parameters.append(.init(storage: "int32_t", argument: .prepared(place)))
-      }
-      if let place = weightTable[index] {
-        table.weight = parameters.count
-        parameters.append(
-          .init(storage: try storage(sumType), argument: .prepared(place)))
-      }
-      tables.append(table)
-    }
+    let tables = try addTables(of: source, to: &parameters)
     let firstOperand = parameters.count
     let operands = appliesEpilogue ? step.inputs.dropFirst().compactMap { $0 } : []
     for (number, operand) in operands.enumerated() {
@@ -221,7 +213,7 @@ struct ResamplePlan: Sendable {
     return ElementMovement(
       shape: target.shape, order: target.order, lanes: lanes, sizes: sizes,
       parameters: parameters,
-      sources: { [tables] walk, names throws(CUDASourceError) in
+      sources: { walk, names throws(CUDASourceError) in
         var sources = [try source.source(tables, walk, names)]
         for (number, operand) in operands.enumerated() {
           sources.append(
@@ -237,6 +229,28 @@ struct ResamplePlan: Sendable {
         }
         return try source.finished(first, as: type, epilogue, texts.dropFirst(), operands)
       })
+  }
+
+  /// The tables of a source's axes, as further parameters.
+  private func addTables(
+    of source: ResampleSource, to parameters: inout [ElementMovement.Parameter]
+  ) throws(CUDASourceError) -> [ResampleSource.Table] {
+    var tables: [ResampleSource.Table] = []
+    for index in source.axes {
+      var table = ResampleSource.Table(
+        axis: axes[index], stride: source.view.strides[axes[index].axis])
+      if let place = indexTable[index] {
+        table.index = parameters.count
+        parameters.append(.init(storage: "int32_t", argument: .prepared(place)))
+      }
+      if let place = weightTable[index] {
+        table.weight = parameters.count
+        parameters.append(
+          .init(storage: try storage(sumType), argument: .prepared(place)))
+      }
+      tables.append(table)
+    }
+    return tables
   }
 
   private func storage(_ type: DataType) throws(CUDASourceError) -> String {

@@ -110,7 +110,8 @@ struct ScatterTactic: CUDATactic {
     switch method {
     case .nothing: break
     case .ordered:
-      seconds += Double(layout.tuples) * Double(layout.competitors) * 2e-9
+      seconds +=
+        Double(layout.tuples) * Double(layout.competitors) * 2e-9
         / Double(request.gpu.multiprocessors)
       seconds += layout.axis == nil ? request.launchSeconds + 1e-6 : 0
     case .numbered:

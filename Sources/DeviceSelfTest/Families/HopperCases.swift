@@ -92,7 +92,9 @@ enum HopperCases {
     }
     if maker.random.chance(60) {
       let bias = shape.indices.map { $0 == columns ? shape[$0] : 1 }
-      add(try maker.tensor(type, Array(bias[columns == 1 && shape.count > 2 ? 0... : columns...])), order: nil)
+      add(
+        try maker.tensor(type, Array(bias[columns == 1 && shape.count > 2 ? 0... : columns...])),
+        order: nil)
       if maker.random.chance(70) { result.constants.insert(result.inputs.count - 1) }
     }
     if maker.random.chance(40) {

@@ -11,7 +11,8 @@ enum MovementCases {
   /// A case of a copy of one tensor.
   private static func copy(
     _ name: String, maximumElements: Int = 3000,
-    _ body: @escaping @Sendable (_ maker: inout CaseMaker, _ stepCase: inout StepCase, [Int]) throws
+    _ body:
+      @escaping @Sendable (_ maker: inout CaseMaker, _ stepCase: inout StepCase, [Int]) throws
       -> Copy
   ) -> SelfTest.Family {
     SelfTest.Family("copy \(name)") { maker in
@@ -92,7 +93,9 @@ enum MovementCases {
     SelfTest.Family("copy runs") { maker in
       // Long runs along the innermost axis, at places that vectors like.
       let type = maker.random.pick(types)
-      let shape = [1 + maker.random.below(4), 4 + maker.random.below(4), 16 + 16 * maker.random.below(4)]
+      let shape = [
+        1 + maker.random.below(4), 4 + maker.random.below(4), 16 + 16 * maker.random.below(4),
+      ]
       let x = try maker.tensor(type, shape)
       var stepCase = StepCase(.copy(.reshape(Shape(shape))), [x])
       switch maker.random.below(4) {
@@ -185,7 +188,8 @@ extension MovementCases {
     SelfTest.Family("scatter coordinates") { maker in
       let shape =
         maker.random.chance(50)
-        ? maker.shape(1 + maker.random.below(3), limit: 1000) : [7, 16 * (1 + maker.random.below(4))]
+        ? maker.shape(1 + maker.random.below(3), limit: 1000)
+        : [7, 16 * (1 + maker.random.below(4))]
       let depth = maker.random.below(shape.count + 1)
       let places = [1 + maker.random.below(3), 1 + maker.random.below(9)]
       return try scatter(
@@ -200,7 +204,8 @@ extension MovementCases {
     let extents: [Int]
     switch kind {
     case .elements(let axis): extents = [shape[axis]]
-    case .coordinates: extents = Array(shape.prefix(places.last ?? 0)) + (places.last == 0 ? [1] : [])
+    case .coordinates:
+      extents = Array(shape.prefix(places.last ?? 0)) + (places.last == 0 ? [1] : [])
     }
     let combination = maker.random.pick([
       Scatter.Combination.replace, .replace, .add, .multiply, .minimum, .maximum,
@@ -257,7 +262,8 @@ extension MovementCases {
         shape: Shape(target))
       if coordinates == .cropAndResize {
         let starts = shape.map { _ in Double(maker.random.float(0.3)) }
-        problem.regionOfInterest = starts + starts.map { $0 + Double(maker.random.float(0.5)) + 0.6 }
+        problem.regionOfInterest =
+          starts + starts.map { $0 + Double(maker.random.float(0.5)) + 0.6 }
         problem.extrapolation = 7.5
       }
       if maker.random.chance(25) {

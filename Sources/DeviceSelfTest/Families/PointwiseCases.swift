@@ -44,6 +44,15 @@ enum PointwiseCases {
       return result
     },
     SelfTest.Family("pointwise runs") { maker in try runs(&maker) },
+    SelfTest.Family("pointwise large") { maker in
+      // Enough for several vectors of each thread.
+      let shape = maker.random.pick([[150_001], [5, 8, 64, 61], [37, 64, 64], [1_100_003]])
+      let sum = ScalarExpression.operand(0) * .float(0.5) + .operand(1)
+      let channels = shape.indices.map { $0 == 1 ? shape[1] : 1 }
+      return StepCase(
+        .pointwise(Pointwise(sum)),
+        [try maker.tensor(.float32, shape), try maker.tensor(.float32, channels)])
+    },
     SelfTest.Family("pointwise transposed") { maker in try transposed(&maker) },
   ]
 
@@ -83,7 +92,8 @@ enum PointwiseCases {
     var result = StepCase(.pointwise(Pointwise(value, shape: Shape(shape))))
     let specials = maker.random.chance(40)
     for type in types {
-      result.inputs.append(try maker.scalars(type, [24], specials: specials))
+      result.inputs.append(
+        try maker.scalars(type, [24], specials: specials && type.isFloatingPoint))
       result.orders.append(nil)
     }
     return result

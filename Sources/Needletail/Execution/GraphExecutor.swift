@@ -38,6 +38,14 @@ final class GraphExecutor: Sendable {
     return plan
   }
 
+  /// What the device has compiled for all plans so far.
+  var code: [String: [UInt8]] {
+    let plans = plans.withLock { $0.map(\.plan) }
+    return plans.reduce(into: [:]) { code, plan in
+      code.merge(plan.program?.compiled.executable.code ?? [:]) { $1 }
+    }
+  }
+
   private func makePlan(_ types: [TensorType]) throws(NeedletailError) -> ExecutionPlan {
     var specialized = try GraphSpecialization.specialize(graph, inputs: types)
     if specialized.hasUnexpandedNodes {
