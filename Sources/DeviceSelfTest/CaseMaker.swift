@@ -26,7 +26,7 @@ package struct CaseMaker: Sendable {
     return random.chance(30) ? Array(ones.dropFirst(random.below(ones.count + 1))) : ones
   }
 
-  /// - Parameter specials: whether infinities, NaN and the like occur.
+  /// - Parameter specials: whether infinities, NaN and the like occur in floating point.
   package mutating func tensor(
     _ type: DataType, _ shape: [Int], specials: Bool = false, scale: Float = 3
   ) throws -> Tensor {
@@ -34,7 +34,9 @@ package struct CaseMaker: Sendable {
     let unusual: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, 1e-37, 3e38, -3e38]
     var numbers: [Float] = []
     for _ in 0..<count {
-      numbers.append(specials && random.chance(4) ? random.pick(unusual) : random.float(scale))
+      numbers.append(
+        specials && type.isFloatingPoint && random.chance(4)
+          ? random.pick(unusual) : random.float(scale))
     }
     switch type {
     case .float32: return try Tensor(numbers, shape: shape)

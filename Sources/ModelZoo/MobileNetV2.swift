@@ -59,7 +59,7 @@ enum MobileNetV2 {
         groups: y.channels)
     }
     y = graph.convolution(y, "\(index + 1)", channels: channels, Window(1))
-    y = graph.batchNormalization(y, "\(index + 2)", gain: isResidual ? 0.5 : 1)
+    y = graph.batchNormalization(y, "\(index + 2)", gain: isResidual ? 0.5 : 1, isActivated: false)
     return isResidual ? graph.add(x, y) : y
   }
 

@@ -135,15 +135,20 @@ extension ONNXGraphBuilder {
 
   /// Batch normalisation with the statistics that its input has.
   ///
-  /// - Parameter gain: the mean of the channels' scales.
+  /// - Parameters:
+  ///   - gain: the mean of the channels' scales.
+  ///   - isActivated: whether an activation follows at once; what is added to another map keeps its mean at
+  ///     zero, or means would pile up.
   mutating func batchNormalization(
-    _ x: FeatureMap, _ name: String, gain: Float = 1, epsilon: Float = 1e-5
+    _ x: FeatureMap, _ name: String, gain: Float = 1, isActivated: Bool = true,
+    epsilon: Float = 1e-5
   ) -> FeatureMap {
     scope(name) { graph in
       let scales = graph.random(
         "weight", count: x.channels, mean: gain, standardDeviation: 0.1 * gain)
       let offsets = graph.random(
-        "bias", count: x.channels, mean: gain * Self.activationMean, standardDeviation: 0.1)
+        "bias", count: x.channels, mean: isActivated ? gain * Self.activationMean : 0,
+        standardDeviation: 0.1)
       let shape = [x.channels]
       let operands = [
         x.name,

@@ -40,7 +40,7 @@ struct ResNet {
     if stride > 1 || x.channels != channels {
       shortcut = graph.convolution(
         x, "downsample.0", channels: channels, Window(1, stride: stride))
-      shortcut = graph.batchNormalization(shortcut, "downsample.1")
+      shortcut = graph.batchNormalization(shortcut, "downsample.1", isActivated: false)
     }
     return graph.addAndRectify(branch, shortcut: shortcut)
   }
@@ -52,7 +52,7 @@ struct ResNet {
     y = graph.batchNormalization(y, "bn1")
     y = graph.relu(y)
     y = graph.convolution(y, "conv2", channels: width, Window(3, padding: 1))
-    return graph.batchNormalization(y, "bn2", gain: Self.residualGain)
+    return graph.batchNormalization(y, "bn2", gain: Self.residualGain, isActivated: false)
   }
 
   private func bottleneck(
@@ -65,6 +65,6 @@ struct ResNet {
     y = graph.batchNormalization(y, "bn2")
     y = graph.relu(y)
     y = graph.convolution(y, "conv3", channels: 4 * width, Window(1))
-    return graph.batchNormalization(y, "bn3", gain: Self.residualGain)
+    return graph.batchNormalization(y, "bn3", gain: Self.residualGain, isActivated: false)
   }
 }

@@ -58,7 +58,11 @@ struct VectorKernel {
     contraction = fed.contraction
     self.warpsOfColumn = warpsOfColumn
     isRowContiguous = fed.a.major == .depth
-    vector = isRowContiguous ? min(fed.a.vector, fed.b.vector) : fed.b.vector
+    // What is not padded is read to the last element and no further.
+    let depth = min(contraction.a.depth, contraction.b.depth)
+    var vector = isRowContiguous ? min(fed.a.vector, fed.b.vector) : fed.b.vector
+    while depth % vector != 0 { vector /= 2 }
+    self.vector = vector
   }
 
   private var depth: Int { min(contraction.a.depth, contraction.b.depth) }

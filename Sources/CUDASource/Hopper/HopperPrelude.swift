@@ -9,6 +9,7 @@ enum HopperPrelude {
   /// - Parameter columns: of the matrix instruction, a multiple of 8.
   static func text(_ type: DataType, columns: Int) -> String {
     "/* sm_90a */\n" + barriers + copies + launches + products + multiply(type, columns)
+      + (type.byteCount == 2 ? functions : "")
   }
 
   private static let barriers = #"""
@@ -89,6 +90,20 @@ enum HopperPrelude {
       #pragma unroll
       for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i]) :: "memory");
     }
+
+    """#
+
+  /// For results of 16 bits: no branches, so that a lane computes several side by side.
+  private static let functions = #"""
+    /* The error function, to 7e-7 and, near 0, 1e-5 of its value: 1 - 2^-q(|x|), q fitted for the least greatest error. */
+    DEVICE float error_function(float x) {
+      const float t = fabsf(x);
+      const float q = t * fmaf(fmaf(fmaf(fmaf(0.00294415816f, t, -0.0295900442f), t, 0.148665637f), t, 0.918509364f), t, 1.62788904f);
+      const float small = x * fmaf(x * x, -0.376126389f, 1.12837917f);
+      const float large = copysignf(1.0f - power_of_two(-q), x);
+      return t < 0.1f ? small : large;
+    }
+    #define erff error_function
 
     """#
 

@@ -14,9 +14,6 @@ struct HopperTile: Hashable, Sendable {
 
   /// Room for the barriers.
   private static let barrierBytes = 512
-  /// What the kernel's warps need to pass sums on: 16 rows of 32 for each.
-  static let stagedBytes = 2048
-
   init(_ rows: Int, _ columns: Int, groups: Int = 2, alternates: Bool = false) {
     self.columns = columns
     self.groups = groups
@@ -27,15 +24,22 @@ struct HopperTile: Hashable, Sendable {
   var rows: Int { blocks * 64 * (alternates ? 1 : groups) }
   var threads: Int { 128 * (groups + 1) }
   var stageBytes: Int { (rows + columns) * 128 }
-  var stagingBytes: Int { groups * 4 * Self.stagedBytes }
   /// Registers of a thread that multiplies; of 65536, 128 threads keep 40 each.
   var registers: Int { groups == 2 ? 232 : 152 }
 
-  func stages(_ sharedBytes: Int) -> Int {
-    min((sharedBytes - stagingBytes - Self.barrierBytes) / stageBytes, 8)
+  /// Shared memory beside the stages.
+  private func otherBytes(_ epilogue: ContractionEpilogue) -> Int {
+    StagedResults(epilogue, self, start: 0, blocks: 1).bytes + Self.barrierBytes
   }
 
-  func sharedBytes(_ stages: Int) -> Int { stages * stageBytes + stagingBytes + Self.barrierBytes }
+  /// The most stages that fit, up to 8.
+  func stages(_ sharedBytes: Int, _ epilogue: ContractionEpilogue) -> Int {
+    min((sharedBytes - otherBytes(epilogue)) / stageBytes, 8)
+  }
+
+  func sharedBytes(_ stages: Int, _ epilogue: ContractionEpilogue) -> Int {
+    stages * stageBytes + otherBytes(epilogue)
+  }
 
   static let all: [HopperTile] = [
     HopperTile(128, 256), HopperTile(192, 128, groups: 3), HopperTile(128, 192),

@@ -12,7 +12,9 @@ struct PersistentKernel {
   private var columnBytes: Int { tile.columns * 128 }
   private var columnTiles: Int { ceilingQuotient(problem.columns, tile.columns) }
   private var tiles: Int { ceilingQuotient(problem.rowCount, tile.rows) * columnTiles }
-  private var staged: Int { stages * tile.stageBytes }
+  private var results: StagedResults {
+    StagedResults(contraction.epilogue, tile, start: stages * tile.stageBytes, blocks: blocks)
+  }
 
   var source: KernelSource {
     get throws(CUDASourceError) {
@@ -34,7 +36,7 @@ struct PersistentKernel {
   private func begin(_ text: inout KernelText) {
     text.line("const uint32_t shared = shared_address(dynamic_shared);")
     text.line("const uint32_t shared_b = shared + \(stages * rowBytes);")
-    text.line("const uint32_t full = shared + \(staged + tile.stagingBytes);")
+    text.line("const uint32_t full = shared + \(stages * tile.stageBytes + results.bytes);")
     text.line("const uint32_t empty = full + \(8 * stages), turn = empty + \(8 * stages);")
     let readers = 4 * (tile.alternates ? 1 : tile.groups)
     text.block("if (threadIdx.x == 0)") { text in
@@ -98,6 +100,7 @@ struct PersistentKernel {
     text.line("wait_for_predecessor();")
     text.line(
       "const int group = (threadIdx.x >> 7) - 1, warp = warp_index() & 3, lane = lane_index();")
+    results.begin(&text)
     text.line("float sums[\(tile.blocks)][\(tile.columns / 2)];")
     if tile.alternates { text.line("int seen = 0;") }
     try eachTile(&text) { (text) throws(CUDASourceError) in
@@ -105,6 +108,7 @@ struct PersistentKernel {
       text.line("const uint32_t number = turns * \(problem.steps);")
       text.line("int stage = number % \(stages), before = 0;")
       text.line("uint32_t phase = number / \(stages) & 1;")
+      results.ask(&text)
       if tile.alternates {
         // Parity tells neighbouring phases apart, no more: a main loop begins only after the other
         // warpgroup's has seen all of its stages.
@@ -116,7 +120,7 @@ struct PersistentKernel {
       text.line("products_wait<0>();")
       text.line("if (lane == 0) barrier_arrive(empty + 8 * before);")
       for block in 0..<tile.blocks { text.line("hold(sums[\(block)]);") }
-      try store(&text)
+      try results.store(&text)
       if tile.alternates { text.line("seen++;") }
     }
   }
@@ -142,45 +146,6 @@ struct PersistentKernel {
       text.line("if (step && lane == 0) barrier_arrive(empty + 8 * before);")
       text.line("before = stage;")
       text.line("if (++stage == \(stages)) { stage = 0; phase ^= 1; }")
-    }
-  }
-
-  // MARK: - Results
-
-  /// Each warp passes its sums through shared memory, 16 rows of 32 at a time, so that a lane has
-  /// neighbouring columns of one row; pieces of 16 bytes are swizzled.
-  private func store(_ text: inout KernelText) throws(CUDASourceError) {
-    let perBlock = tile.columns / 32
-    text.line(
-      "float* const staged = (float*)(dynamic_shared + \(staged) + (warp_index() - 4) * \(HopperTile.stagedBytes));"
-    )
-    text.line("const int line = lane >> 2, swizzle = (line & 3) << 1 | (line & 1);")
-    let row = tile.alternates ? "m0" : "m0 + group * \(tile.blocks * 64)"
-    text.line("#pragma unroll 1")
-    try text.block("for (int part = 0; part < \(tile.blocks * perBlock); part++)") {
-      (text) throws(CUDASourceError) in
-      text.line("const int first = \(row) + part / \(perBlock) * 64 + warp * 16;")
-      text.line("const int left = n0 + part % \(perBlock) * 32;")
-      text.line("if (first >= \(problem.rowCount) || left >= \(problem.columns)) continue;")
-      let results = StagedResults(problem)
-      results.load(&text)
-      text.line("warp_barrier();")
-      text.line("#pragma unroll")
-      text.block("for (int p = 0; p < \(tile.blocks * perBlock); p++)") { text in
-        text.line("if (part != p) continue;")
-        text.line("#pragma unroll")
-        text.block("for (int j = 0; j < 8; j++)") { text in
-          text.line("Vector<float, 2> pair;")
-          text.line("const int at = p % \(perBlock) * 16 + j * 2;")
-          text.line("pair.at[0] = sums[p / \(perBlock)][at];")
-          text.line("pair.at[1] = sums[p / \(perBlock)][at + 1];")
-          text.line(
-            "store_vector(staged + (line + j % 2 * 8) * 32 + (((j / 2 * 2 + (lane >> 1 & 1)) ^ swizzle) << 2)"
-              + " + (lane & 1) * 2, pair);")
-        }
-      }
-      text.line("warp_barrier();")
-      try results.store(&text)
     }
   }
 }

@@ -22,7 +22,7 @@ struct PersistentTactic: CUDATactic {
     plan.launches.append(
       KernelLaunch(
         try kernel.source, grid: GridSize(kernel.blocks), threads: tile.threads,
-        sharedBytes: tile.sharedBytes(stages),
+        sharedBytes: tile.sharedBytes(stages, problem.contraction.epilogue),
         arguments: [.tensorMap(problem.rowMap(tile.rows)), .tensorMap(columns)]
           + problem.contraction.epilogue.arguments, beginsEarly: true))
     return plan
@@ -51,7 +51,8 @@ struct PersistentTactic: CUDATactic {
     _ problem: HopperContraction, _ request: CUDARequest
   ) -> [PersistentTactic] {
     HopperTile.all.compactMap { tile in
-      let stages = tile.stages(request.gpu.sharedBytesPerBlock)
+      let stages = tile.stages(
+        request.gpu.sharedBytesPerBlock, problem.contraction.epilogue)
       let isTooWide = tile.columns > 64 && tile.columns >= 2 * problem.columns
       guard stages >= 3, !isTooWide else { return nil }
       return PersistentTactic(problem: problem, tile: tile, stages: stages)

@@ -1,56 +1,268 @@
 import TensorModel
 
-/// The text that applies the epilogue to 16 rows of 32 sums of one warp in shared memory, `staged`, from row
-/// `first` and column `left`.
+/// The text that applies the epilogue to a tile's sums: each warp passes 16 rows of 32 of them at a time, a
+/// part, through shared memory, so that a lane has neighbouring columns of one row.
+///
+/// Operands are asked for long before they are needed, as memory answers late while tiles are copied: those
+/// that all rows share at the beginning of a tile, others a few parts ahead, with asynchronous copies.
 struct StagedResults {
+  private typealias Place = ContractionEpilogue.Place
+
+  /// Room for the sums of one part.
+  private static let sumsBytes = 2048
+
   private let epilogue: ContractionEpilogue
+  private let tile: HopperTile
+  /// Where the room of this begins in shared memory.
+  private let start: Int
   private let writer: EpilogueText
   private let vector: Int
+  /// Operands with one number for each column.
+  private let shared: [Place]
+  /// Operands with one number for each result.
+  private let own: [Place]
+  private let others: ContractionEpilogue
 
-  init(_ problem: HopperContraction) {
-    epilogue = problem.contraction.epilogue
-    vector = epilogue.vector
+  /// Blocks, each of which takes every so many-th tile.
+  private let blocks: Int
+
+  init(_ epilogue: ContractionEpilogue, _ tile: HopperTile, start: Int, blocks: Int) {
+    self.blocks = blocks
+    self.epilogue = epilogue
+    self.tile = tile
+    self.start = start
+    let vector = epilogue.vector
+    self.vector = vector
     writer = EpilogueText(epilogue: epilogue, vector: vector)
+    func isShared(_ place: Place) -> Bool {
+      zip(epilogue.rows, place.rowStrides).allSatisfy { $0.0 == 1 || $0.1 == 0 }
+    }
+    func isOwn(_ place: Place) -> Bool {
+      !isShared(place) && place.type.byteCount <= 4
+        && [4, 8, 16].contains(vector * place.type.byteCount)
+        && place.holdsVectors(of: vector, epilogue.rows)
+    }
+    shared = epilogue.operands.filter(isShared)
+    own = epilogue.operands.filter(isOwn)
+    others = ContractionEpilogue(
+      epilogue.expression, epilogue.sumType, batch: epilogue.batch, rows: epilogue.rows,
+      columns: epilogue.columns, output: epilogue.output,
+      operands: epilogue.operands.filter { !isShared($0) && !isOwn($0) })
   }
 
-  /// Vectors of one lane.
+  // MARK: - Room
+
+  /// Where there is room, one part is passed on while another is read.
+  private var buffers: Int { tile.groups > 2 ? 1 : 2 }
+  /// Parts whose operands are under way.
+  private var ahead: Int { [4, 3, 2].first { parts % $0 == 0 } ?? 1 }
+  private func partBytes(_ place: Place) -> Int { 512 * place.type.byteCount }
+  private func sharedBytes(_ place: Place) -> Int { tile.columns * place.type.byteCount }
+  private var warpBytes: Int {
+    own.reduce(buffers * Self.sumsBytes) { $0 + ahead * partBytes($1) }
+  }
+  private var groupBytes: Int { shared.reduce(4 * warpBytes) { $0 + sharedBytes($1) } }
+  var bytes: Int { tile.groups * groupBytes }
+
+  // MARK: - Places
+
+  private var columnTiles: Int { ceilingQuotient(epilogue.columns, tile.columns) }
+  private var firstTile: String {
+    tile.alternates ? "(int)blockIdx.x + group * \(blocks)" : "(int)blockIdx.x"
+  }
+  /// From one tile of a warpgroup to the next.
+  private var nextTile: Int { tile.alternates ? 2 * blocks : blocks }
   private var slots: Int { 16 / vector }
   private var pieces: Int { 32 / vector }
+  private var partsOfRow: Int { tile.columns / 32 }
+  private var parts: Int { tile.blocks * partsOfRow }
 
-  private var place: [String] {
+  private func partPlace(_ row: String, _ column: String) -> [String] {
+    let row = tile.alternates ? row : "\(row) + group * \(tile.blocks * 64)"
+    return [
+      "const int first = \(row) + part / \(partsOfRow) * 64 + warp * 16;",
+      "const int left = \(column) + part % \(partsOfRow) * 32;",
+    ]
+  }
+
+  private var slotPlace: [String] {
     [
-      "const int own = slot * \(vector) + lane / \(pieces);",
-      "const int row = first + own, column = left + lane % \(pieces) * \(vector);",
+      "const int near = slot * \(vector) + lane / \(pieces);",
+      "const int row = first + near, column = left + lane % \(pieces) * \(vector);",
     ]
   }
 
   private var condition: String {
-    "if (row < \(epilogue.rows.reduce(1, *)) && column < \(epilogue.columns))"
+    "row < \(epilogue.rows.reduce(1, *)) && column < \(epilogue.columns)"
   }
 
-  func load(_ text: inout KernelText) {
+  private func ring(_ place: Place, part: String) -> String {
+    let size = vector * place.type.byteCount
+    return
+      "(\(place.storage)*)(\(place.name)_ring + (\(part) % \(ahead) * \(slots) + slot) * \(32 * size) + lane * \(size))"
+  }
+
+  // MARK: - Text
+
+  /// Declares what all tiles use.
+  func begin(_ text: inout KernelText) {
+    var offset = buffers * Self.sumsBytes
+    text.line(
+      "unsigned char* const group_room = dynamic_shared + \(start) + group * \(groupBytes);")
+    text.line("unsigned char* const warp_room = group_room + warp * \(warpBytes);")
+    text.line("float* const staged = (float*)warp_room;")
+    for place in own {
+      text.line("unsigned char* const \(place.name)_ring = warp_room + \(offset);")
+      offset += ahead * partBytes(place)
+    }
+    offset = 4 * warpBytes
+    for place in shared {
+      text.line(
+        "\(place.storage)* const \(place.name)_line = (\(place.storage)*)(group_room + \(offset));")
+      offset += sharedBytes(place)
+    }
+    declareFetch(&text)
+  }
+
+  /// Asks for operands, before the main loop of a tile.
+  func ask(_ text: inout KernelText) {
+    let count = ceilingQuotient(tile.columns, 128)
+    for place in shared {
+      text.line("\(place.storage) \(place.name)_early[\(count)];")
+      text.line("#pragma unroll")
+      text.block("for (int i = 0; i < \(count); i++)") { text in
+        text.line("const int near = i * 128 + (threadIdx.x & 127);")
+        text.line("const int column = near < \(tile.columns) ? n0 + near : n0;")
+        let factor = IndexText.sum([("column", place.columnStride)])
+        text.line(
+          "if (column < \(epilogue.columns)) \(place.name)_early[i] = \(place.name)[\(factor)];")
+      }
+    }
+  }
+
+  /// The function that asks for the operands of one part of a tile, and its first calls.
+  private func declareFetch(_ text: inout KernelText) {
+    guard !own.isEmpty else { return }
+    text.block("auto fetch = [&](int tile, int part)", end: "};") { text in
+      text.line("const int m = tile / \(columnTiles) * \(tile.rows);")
+      text.line("const int n = tile % \(columnTiles) * \(tile.columns);")
+      text.lines(partPlace("m", "n"))
+      text.line("#pragma unroll")
+      text.block("for (int slot = 0; slot < \(slots); slot++)") { text in
+        text.lines(slotPlace)
+        text.line("const bool wanted = \(condition);")
+        for (index, place) in own.enumerated() {
+          let space = IndexSpace(shape: epilogue.rows, strides: [place.rowStrides])
+          text.lines(space.coordinates(of: "row", prefix: "v\(index)_"))
+          let from = "\(place.name) + \(space.offset(view: 0, prefix: "v\(index)_")) + column"
+          text.line(
+            "copy_async<\(vector * place.type.byteCount)>(\(ring(place, part: "part")), wanted ? \(from) : \(place.name), wanted);"
+          )
+        }
+      }
+      text.line("copy_async_commit();")
+    }
+    text.line("#pragma unroll 1")
+    text.line("for (int part = 0; part < \(ahead); part++) fetch(\(firstTile), part);")
+  }
+
+  /// Results of a tile, whose sums are `sums[block][...]`.
+  func store(_ text: inout KernelText) throws(CUDASourceError) {
+    keepShared(&text)
+    text.line("const int line = lane >> 2, swizzle = (line & 3) << 1 | (line & 1);")
+    declarePass(&text)
+    text.line("warp_barrier();")
+    if buffers == 2 { text.line("pass(0);") }
+    text.line("#pragma unroll")
+    try text.block("for (int part = 0; part < \(parts); part++)") {
+      (text) throws(CUDASourceError) in
+      if !own.isEmpty { text.line("copy_async_wait<\(ahead - 1)>();") }
+      if buffers == 1 { text.line("warp_barrier(); pass(part);") }
+      text.line("warp_barrier();")
+      if buffers == 2 { text.line("if (part + 1 < \(parts)) pass(part + 1);") }
+      text.lines(partPlace("m0", "n0"))
+      try text.block(
+        "if (first < \(epilogue.rows.reduce(1, *)) && left < \(epilogue.columns))"
+      ) { (text) throws(CUDASourceError) in
+        operands(&text)
+        try results(&text)
+      }
+      guard !own.isEmpty else { return }
+      text.line(
+        "fetch(part + \(ahead) < \(parts) ? tile : tile + \(nextTile), (part + \(ahead)) % \(parts));"
+      )
+    }
+  }
+
+  /// Passes on the operands that rows share.
+  private func keepShared(_ text: inout KernelText) {
+    guard !shared.isEmpty else { return }
+    text.line("group_barrier(group + 1, 128);")
+    text.line("#pragma unroll")
+    text.block("for (int i = 0; i < \(ceilingQuotient(tile.columns, 128)); i++)") { text in
+      text.line("const int near = i * 128 + (threadIdx.x & 127);")
+      for place in shared {
+        text.line(
+          "if (near < \(tile.columns)) \(place.name)_line[near] = \(place.name)_early[i];")
+      }
+    }
+    text.line("group_barrier(group + 1, 128);")
+  }
+
+  /// The function that puts a part's sums into shared memory; pieces of 16 bytes are swizzled.
+  private func declarePass(_ text: inout KernelText) {
+    text.block("auto pass = [&](int part)", end: "};") { text in
+      text.line("#pragma unroll")
+      text.block("for (int j = 0; j < 8; j++)") { text in
+        text.line("Vector<float, 2> pair;")
+        text.line("const int at = part % \(partsOfRow) * 16 + j * 2;")
+        text.line("pair.at[0] = sums[part / \(partsOfRow)][at];")
+        text.line("pair.at[1] = sums[part / \(partsOfRow)][at + 1];")
+        text.line(
+          "store_vector(staged + part % \(buffers) * \(Self.sumsBytes / 4) + (line + j % 2 * 8) * 32"
+            + " + (((j / 2 * 2 + (lane >> 1 & 1)) ^ swizzle) << 2) + (lane & 1) * 2, pair);")
+      }
+    }
+  }
+
+  private func operands(_ text: inout KernelText) {
     guard !epilogue.operands.isEmpty else { return }
     text.lines(writer.declarations(count: slots))
     text.line("#pragma unroll")
     text.block("for (int slot = 0; slot < \(slots); slot++)") { text in
-      text.lines(place)
-      text.block(condition) { $0.lines(writer.loads(slot: "slot")) }
+      for place in shared {
+        let target = "\(place.name)_at[slot]"
+        if place.columnStride == 0 || epilogue.columns == 1 {
+          text.line("\(target).at[0] = \(place.name)_line[0];")
+        } else {
+          text.line(
+            "\(target) = load_vector<\(vector)>(\(place.name)_line + (left - n0) + lane % \(pieces) * \(vector));"
+          )
+        }
+      }
+      for place in own {
+        text.line("\(place.name)_at[slot] = load_vector<\(vector)>(\(ring(place, part: "part")));")
+      }
+      guard !others.operands.isEmpty else { return }
+      text.lines(slotPlace)
+      let loads = EpilogueText(epilogue: others, vector: vector).loads(slot: "slot")
+      text.block("if (\(condition))") { $0.lines(loads) }
     }
   }
 
-  func store(_ text: inout KernelText) throws(CUDASourceError) {
+  private func results(_ text: inout KernelText) throws(CUDASourceError) {
     text.line("#pragma unroll")
     try text.block("for (int slot = 0; slot < \(slots); slot++)") {
       (text) throws(CUDASourceError) in
-      text.lines(place)
-      text.line("const int order = (own & 3) << 1 | (own & 1);")
+      text.lines(slotPlace)
+      text.line("const int order = (near & 3) << 1 | (near & 1);")
       text.line("Vector<float, \(vector)> own_sums;")
-      for part in 0..<vector / 4 {
+      for piece in 0..<vector / 4 {
         text.line(
-          "((Vector<float, 4>*)own_sums.at)[\(part)] = load_vector<4>(staged + own * 32 + "
-            + "((lane % \(pieces) * \(vector / 4) + \(part) ^ order) << 2));")
+          "((Vector<float, 4>*)own_sums.at)[\(piece)] = load_vector<4>(staged + part % \(buffers) * \(Self.sumsBytes / 4) + near * 32 + "
+            + "((lane % \(pieces) * \(vector / 4) + \(piece) ^ order) << 2));")
       }
-      try text.block(condition) { (text) throws(CUDASourceError) in
+      try text.block("if (\(condition))") { (text) throws(CUDASourceError) in
         text.lines(try writer.results(slot: "slot", sum: "own_sums.at[j]"))
       }
     }

@@ -72,10 +72,9 @@ struct TransposeKernel {
       text.line("Vector<\(storage), \(width)> v[\(count)];")
       loop(&text) { text in
         text.line("const int \(row) = first_row + r, \(column) = first_column + q;")
+        text.line("if (\(row) >= \(tiling.rows) || \(column) >= \(tiling.columns)) continue;")
         let place = "p\(lane - 1) + \(tiling.space.offset(view: lane, prefix: prefix))"
-        text.line(
-          "if (\(row) < \(tiling.rows) && \(column) < \(tiling.columns)) v[k] = load_vector<\(width)>(\(place));"
-        )
+        text.line("v[k] = load_vector<\(width)>(\(place));")
       }
       loop(&text) { text in
         text.line("for (int j = 0; j < \(width); j++) tile\(lane)[r][q + j] = v[k].at[j];")

@@ -199,7 +199,8 @@ enum DirectCases {
       isMaximum
         ? .maximum
         : maker.random.pick([
-          .average(countsPadding: false), .average(countsPadding: true), .norm(p: 2), .norm(p: 3),
+          .average(countsPadding: false), .average(countsPadding: true), .norm(p: root(2, type)),
+          .norm(p: root(3, type)),
         ]),
       kernel: zip(spatial, pads).map { $0 + 2 * $1 }, strides: spatial.map { _ in 1 },
       dilations: spatial.map { _ in 1 }, padsBefore: pads.map { Dimension($0) },
@@ -215,6 +216,10 @@ enum DirectCases {
     return result
   }
 
+  /// The power of a norm. A root that is rounded towards zero to an integer is ill-posed: 3 or 2.999... is
+  /// chance.
+  private static func root(_ p: Int, _ type: DataType) -> Int { type.isFloatingPoint ? p : 1 }
+
   private static func window(
     _ type: DataType, _ shape: [Int], indices: Bool, _ maker: inout CaseMaker
   ) throws -> StepCase {
@@ -225,7 +230,7 @@ enum DirectCases {
       }
       let functions: [Window.Function] = [
         .maximum, .average(countsPadding: false), .average(countsPadding: true), .norm(p: 1),
-        .norm(p: 2), .norm(p: 3),
+        .norm(p: root(2, type)), .norm(p: root(3, type)),
       ]
       let function = indices ? .maximum : maker.random.pick(functions)
       var problem = Window(
