@@ -103,8 +103,8 @@ import Testing
     }
   }
 
-  @Test func nothingReadsTheEnvironment() throws {
-    for file in try Self.swiftFiles("Sources") {
+  @Test func onlyTheTableOfKnobsReadsTheEnvironment() throws {
+    for file in try Self.swiftFiles("Sources") where file != "Sources/CUDADriver/Knobs.swift" {
       let source = try Self.text(file)
       #expect(!source.contains("getenv(") && !source.contains("processInfo.environment"), "\(file)")
     }
