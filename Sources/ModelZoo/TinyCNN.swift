@@ -20,9 +20,9 @@ enum TinyCNN {
     graph.scope("residual") { graph in
       var y = activated(&graph, x, "first", channels: 24, Window(3, padding: 1))
       y = graph.convolution(y, "second", channels: 24, Window(3, padding: 1))
-      y = graph.batchNormalization(y, "second_bn", gain: 0.3)
+      y = graph.batchNormalization(y, "second_bn", gain: 0.3, isActivated: false)
       var shortcut = graph.convolution(x, "shortcut", channels: 24, Window(1))
-      shortcut = graph.batchNormalization(shortcut, "shortcut_bn")
+      shortcut = graph.batchNormalization(shortcut, "shortcut_bn", isActivated: false)
       return graph.addAndRectify(y, shortcut: shortcut)
     }
   }

@@ -49,7 +49,10 @@ final class KernelEmulator: StepRunner {
   }
 
   private func candidates(_ step: Step, _ program: Program) -> [any CUDATactic] {
-    CUDATacticCatalog.tactics(for: CUDARequest(step: step, in: program, gpu: gpu))
+    // Hopper's own instructions are not emulated.
+    CUDATacticCatalog.tactics(for: CUDARequest(step: step, in: program, gpu: gpu)).filter {
+      !$0.name.hasPrefix("wgmma")
+    }
   }
 
   func run(_ tactic: Tactic, _ program: Program, memory: [TensorStorage]) throws(DeviceError) {

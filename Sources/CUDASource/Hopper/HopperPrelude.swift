@@ -74,7 +74,7 @@ enum HopperPrelude {
     DEVICE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
     /* An address of this block's shared memory as one of another block of the cluster. */
     DEVICE uint32_t remote_address(uint32_t address, int rank) { uint32_t r; asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(r) : "r"(address), "r"(rank)); return r; }
-    DEVICE void store_remote(uint32_t address, float x, float y) { asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" :: "r"(address), "f"(x), "f"(y) : "memory"); }
+    DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) { asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" :: "r"(address), "f"(x), "f"(y), "f"(z), "f"(w) : "memory"); }
 
     """#
 

@@ -60,18 +60,25 @@ struct HopperCost {
   private static let copies = 56.0
 
   /// Cycles of one step of the reduction.
-  static func step(rows: Int, columns: Int, elementBytes: Int) -> Double {
+  static func step(rows: Int, columns: Int) -> Double {
     // A matrix instruction reads 64 lines of a and all of b from shared memory.
     let reads = Double(rows / 64 * (64 + columns)) * 128 / 128
     let multiply = Double(rows * columns * 128) / 2 / products
     return max(multiply, reads, Double((rows + columns) * 128) / copies)
   }
 
-  /// Cycles that the epilogue of so many elements takes.
+  /// Cycles that the epilogue of so many elements takes when warps hide each other's waits.
   static func epilogue(_ elements: Int, _ contraction: Contraction) -> Double {
     let operands = Double(contraction.epilogue.operands.count)
     let arithmetic = Double(contraction.epilogue.expression.cost)
-    return Double(elements) / 128 * (10 + 2 * operands + arithmetic)
+    return Double(elements) / 128 * (14 + 3 * operands + arithmetic)
+  }
+
+  /// The time of so many cycles, or of the memory traffic beside them.
+  static func seconds(_ cycles: Double, _ request: CUDARequest) -> Double {
+    let busy = cycles / clock
+    let traffic = request.trafficSeconds - request.launchSeconds
+    return max(busy, traffic) + 0.15 * min(busy, traffic) + request.launchSeconds
   }
 }
 
@@ -81,7 +88,7 @@ extension ScalarExpression {
     switch self {
     case .operand, .constant, .integer, .index: 0
     case .unary(let function, let a):
-      a.cost + ([.negate, .absolute].contains(function) ? 1 : function == .errorFunction ? 25 : 15)
+      a.cost + ([.negate, .absolute].contains(function) ? 1 : 15)
     case .binary(let function, let a, let b):
       a.cost + b.cost + ([.divide, .power].contains(function) ? 15 : 1)
     case .select(let condition, let a, let b): condition.cost + a.cost + b.cost + 1

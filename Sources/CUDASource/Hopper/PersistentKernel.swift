@@ -37,7 +37,8 @@ struct PersistentKernel {
     text.line("const uint32_t shared = shared_address(dynamic_shared);")
     text.line("const uint32_t shared_b = shared + \(stages * rowBytes);")
     text.line("const uint32_t full = shared + \(stages * tile.stageBytes + results.bytes);")
-    text.line("const uint32_t empty = full + \(8 * stages), turn = empty + \(8 * stages);")
+    text.line("const uint32_t empty = full + \(8 * stages);")
+    if tile.alternates { text.line("const uint32_t turn = empty + \(8 * stages);") }
     let readers = 4 * (tile.alternates ? 1 : tile.groups)
     text.block("if (threadIdx.x == 0)") { text in
       text.block("for (int i = 0; i < \(stages); i++)") { text in

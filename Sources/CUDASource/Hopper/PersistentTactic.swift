@@ -36,15 +36,14 @@ struct PersistentTactic: CUDATactic {
     let waves = Double(ceilingQuotient(tiles, request.gpu.multiprocessors))
     let main =
       Double(problem.steps)
-      * HopperCost.step(
-        rows: tile.rows, columns: tile.columns, elementBytes: problem.contraction.type.byteCount)
+      * HopperCost.step(rows: tile.rows, columns: tile.columns)
     let epilogue = HopperCost.epilogue(tile.rows * tile.columns, problem.contraction)
+    // The fewer warps there are beside each other, the less of a wait they hide.
     let cycles =
       tile.alternates
-      ? max(waves * main, waves * epilogue / 2) + epilogue
-      : waves * (main + epilogue / Double(tile.groups) * 2)
-    let traffic = request.trafficSeconds - request.launchSeconds
-    return max((cycles + 3000) / HopperCost.clock, traffic) + request.launchSeconds
+      ? max(waves * main, waves * epilogue * 0.75) + epilogue * 1.5
+      : waves * (main + epilogue * (tile.groups > 2 ? 0.8 : 1.1))
+    return HopperCost.seconds(cycles + 3000, request)
   }
 
   static func candidates(

@@ -89,7 +89,7 @@ struct SplitKernel {
   private func load(_ text: inout KernelText) {
     let columnPlace = "shared_b + stage * \(columnBytes)"
     text.line("int stage = 0;")
-    if problem.repacksColumns {
+    if problem.contraction.b.isConstant {
       // Constants do not depend on the kernel before.
       text.block("", end: "}") { text in
         text.lines(problem.depthPlace(first: "begin"))
@@ -106,7 +106,7 @@ struct SplitKernel {
     text.lines(problem.tilePlace)
     text.lines(problem.depthPlace(first: "begin"))
     text.block("for (int step = begin; step < end; step++)") { text in
-      let head = problem.repacksColumns ? "if (step - begin >= \(stages))" : ""
+      let head = problem.contraction.b.isConstant ? "if (step - begin >= \(stages))" : ""
       text.block(head) { text in
         text.line("barrier_wait(empty + 8 * stage, phase);")
         text.line("barrier_expect(full + 8 * stage, \(stageBytes));")
@@ -156,18 +156,22 @@ struct SplitKernel {
       text.line("warp_barrier();")
       text.line("cluster_wait();")
     }
+    // Neighbouring lanes exchange halves, so that each has four columns of one row.
     text.line("const uint32_t parts = shared + \(stages * stageBytes);")
+    text.line("const bool odd = lane & 1;")
+    text.line("const int line = warp * 16 + (lane & 1) * 8 + lane / 4;")
+    text.line(
+      "const uint32_t own = parts + ((rank * \(ownRows) + line % \(ownRows)) * \(sumsRow) + lane % 4 / 2 * 4) * 4;"
+    )
+    text.line(
+      "const uint32_t at = \(splits > 1 ? "remote_address(own, line / \(ownRows))" : "own");")
     text.line("#pragma unroll")
-    text.block("for (int h = 0; h < 2; h++)") { text in
-      text.line("const int line = warp * 16 + h * 8 + lane / 4;")
+    text.block("for (int j = 0; j < \(columns / 8); j++)") { text in
+      text.line("const float* const four = sums + j * 4;")
+      text.line("const float x = shuffle_xor(odd ? four[0] : four[2], 1);")
+      text.line("const float y = shuffle_xor(odd ? four[1] : four[3], 1);")
       text.line(
-        "const uint32_t own = parts + ((rank * \(ownRows) + line % \(ownRows)) * \(sumsRow) + lane % 4 * 2) * 4;"
-      )
-      text.line(
-        "const uint32_t at = \(splits > 1 ? "remote_address(own, line / \(ownRows))" : "own");")
-      text.line("#pragma unroll")
-      text.line(
-        "for (int j = 0; j < \(columns / 8); j++) store_remote(at + j * 32, sums[j * 4 + h * 2], sums[j * 4 + h * 2 + 1]);"
+        "store_remote(at + j * 32, odd ? x : four[0], odd ? y : four[1], odd ? four[2] : x, odd ? four[3] : y);"
       )
     }
     text.line(splits > 1 ? "cluster_arrive(); cluster_wait();" : "group_barrier(1, 128);")

@@ -1,3 +1,4 @@
+import Foundation
 import TensorModel
 
 /// A small contraction: tiles of 64 rows, each by a cluster of blocks that divide the depth among them and
@@ -18,11 +19,13 @@ struct SplitTactic: CUDATactic {
     min([32: 8, 64: 6][columns] ?? 4, max(ceilingQuotient(problem.steps, splits), 2))
   }
 
+  private var kernel: SplitKernel {
+    SplitKernel(problem: problem, columns: columns, splits: splits, stages: stages, tiles: tiles)
+  }
+
   func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {
     var plan = StepPlan(launches: [])
     let columnMap = try problem.columnMap(columns, in: &plan)
-    let kernel = SplitKernel(
-      problem: problem, columns: columns, splits: splits, stages: stages, tiles: tiles)
     plan.launches.append(
       KernelLaunch(
         try kernel.source, grid: GridSize(tiles * splits), threads: SplitKernel.threads,
@@ -33,17 +36,20 @@ struct SplitTactic: CUDATactic {
   }
 
   func estimate(_ request: CUDARequest) -> Double {
-    let processors = Double(request.gpu.multiprocessors)
-    let resident = (Double(tiles * splits) / processors).rounded(.up)
+    let gpu = request.gpu
+    let blocks = (Double(tiles * splits) / Double(gpu.multiprocessors)).rounded(.up)
+    // Blocks of a cluster wait for each other: two clusters do not share multiprocessors well.
+    let fit =
+      splits > 1 ? 1 : gpu.sharedBytesPerMultiprocessor / (kernel.sharedBytes + 1024)
+    let rounds = (blocks / Double(max(fit, 1))).rounded(.up)
     let steps = Double(ceilingQuotient(problem.steps, splits))
-    let step = HopperCost.step(
-      rows: Self.rows, columns: columns, elementBytes: problem.contraction.type.byteCount)
+    let step = HopperCost.step(rows: Self.rows, columns: columns)
     let waiting = 700 / Double(stages) + 60
     let store = HopperCost.epilogue(Self.rows * columns / splits, problem.contraction)
-    let join = splits > 1 ? 900 + Double(Self.rows * columns * 4) / 40 : 200
-    let cycles = 2000 + steps * max(step * resident, waiting) + resident * (store + join)
-    let traffic = request.trafficSeconds - request.launchSeconds
-    return max(cycles / HopperCost.clock, traffic) + request.launchSeconds
+    let join = splits > 1 ? 400 + Double(columns) * pow(Double(splits), 0.7) * 10 : 200
+    return HopperCost.seconds(
+      max(blocks * steps * step, rounds * steps * waiting) + rounds * (1000 + join)
+        + blocks * store, request)
   }
 
   static func candidates(_ problem: HopperContraction, _ request: CUDARequest) -> [SplitTactic] {
