@@ -72,12 +72,11 @@ struct DeviceWeights {
   ) -> Set<BufferID> {
     var result: Set<BufferID> = []
     for (step, plan) in zip(program.steps, plans) {
-      for launch in plan.map(launches) ?? [] {
-        for case .input(let index) in launch.arguments {
-          if let view = step.inputs[index], program.constant(view) != nil {
-            result.insert(view.buffer)
-          }
-        }
+      for argument in (plan.map(launches) ?? []).flatMap(\.arguments) {
+        guard let index = argument.inputIndex, let view = step.inputs[index],
+          program.constant(view) != nil
+        else { continue }
+        result.insert(view.buffer)
       }
     }
     return result
@@ -92,6 +91,18 @@ struct DeviceWeights {
         byteCount += (bytes + CUDAExecutable.alignment - 1) & ~(CUDAExecutable.alignment - 1)
       }
       return byteCount
+    }
+  }
+}
+
+extension KernelLaunch.Argument {
+  /// The input that the kernel reads through the argument.
+  fileprivate var inputIndex: Int? {
+    switch self {
+    case .input(let index): index
+    case .tensorMap(let map):
+      if case .input(let index) = map.base { index } else { nil }
+    case .output, .workspace, .prepared: nil
     }
   }
 }

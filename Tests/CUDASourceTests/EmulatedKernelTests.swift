@@ -4,7 +4,10 @@ import Testing
 
 /// Every family of kernels, run on the host and compared with the reference interpreter.
 @Suite struct EmulatedKernelTests {
-  @Test(.enabled(if: KernelEmulator.isAvailable), arguments: SelfTest.families.map(\.name))
+  /// Cases for Hopper's own instructions are too large for an emulator, which has none of them.
+  static let families = SelfTest.families.map(\.name).filter { !$0.hasPrefix("hopper") }
+
+  @Test(.enabled(if: KernelEmulator.isAvailable), arguments: EmulatedKernelTests.families)
   func agreesWithTheReference(family: String) throws {
     let emulator = try KernelEmulator()
     var count = 0

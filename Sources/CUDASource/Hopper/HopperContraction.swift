@@ -33,7 +33,8 @@ struct HopperContraction: Sendable {
   /// Nil where the copy engine or the matrix units cannot do it.
   init?(_ request: CUDARequest) {
     guard request.gpu.architecture == 90, let contraction = Contraction(request),
-      contraction.type != .float32 || contraction.arithmetic == .tensorFloat32,
+      // TF32 operands would be cut off, not rounded: twice the error.
+      contraction.type != .float32,
       contraction.batchCount == 1, !contraction.isEmpty, contraction.a.channels.extent > 0,
       contraction.epilogue.output.columnStride == 1, contraction.epilogue.vector >= 4,
       let placed = Self.place(contraction),
