@@ -84,4 +84,22 @@ import Testing
       }
     }
   }
+
+  @Test(arguments: ["tiny_transformer", "tiny_vit", "bert_minilm"])
+  func transformersMultiplyInTensorFloat(name: String) throws {
+    let marked = try rewritten(try fused(name), .tf32)
+    var families: Set<String> = []
+    for (_, node) in marked.liveNodes {
+      guard case .kernel(let problem) = node.operation else { continue }
+      let isProduct: Bool
+      switch problem {
+      case .matmul, .attention, .convolution: isProduct = true
+      default: isProduct = false
+      }
+      if isProduct { families.insert(problem.family) }
+      let expected = isProduct ? Arithmetic.tensorFloat32 : .exact
+      #expect(node.arithmetic == expected, "\(node.name)")
+    }
+    #expect(families.isSuperset(of: ["matmul", "attention"]))
+  }
 }

@@ -127,13 +127,14 @@ struct SelectSort: CUDATactic {
       """
   }
 
-  /// Finds `threshold`: as many items as are wanted are not above it.
+  /// Finds `threshold`: as many items as are wanted are not above it. `taken` is zero afterwards.
   private func findThreshold(_ text: inout KernelText, item: String) {
     text.line(
       """
       item_t threshold = no_item();
       int wanted = min(\(shape.count), extent);
       bool is_exact = false;
+      if (threadIdx.x == 0) taken = 0;
       """)
     text.block("for (int pass = 0; pass < \(shape.itemDigits); pass++)") {
       $0.line(
@@ -170,11 +171,12 @@ struct SelectSort: CUDATactic {
     }
   }
 
+  /// Gathers the items not above `threshold`. `taken` is left alone until all threads have read `found`:
+  /// compilers load neighbours in shared memory together.
   private func collect(_ text: inout KernelText, item: String, sorts: Bool) {
     let kept = sorts ? size : shape.count
     text.line(
       """
-      if (threadIdx.x == 0) taken = 0;
       block_barrier();
       for (int i = threadIdx.x; i < extent; i += \(threads)) {
         const item_t item = \(item);
