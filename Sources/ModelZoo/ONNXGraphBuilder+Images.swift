@@ -78,7 +78,7 @@ extension ONNXGraphBuilder {
       var statistics = x.statistics.convolved(
         weights, outputs: channels, groups: groups, coverage: coverage)
       if bias {
-        operands.append(graph.centringBias(&statistics, mean: Self.activationMean))
+        operands.append(graph.centringBias(&statistics, mean: graph.activationMean))
       }
       let result = graph.node(
         "Conv", operands,
@@ -118,11 +118,6 @@ extension ONNXGraphBuilder {
     }
   }
 
-  /// Where channels of variance one have their mean before an activation. Half rectified, layer after layer,
-  /// random networks multiply every rounding error; trained ones do not, and with most of each channel
-  /// above zero neither do these.
-  private static let activationMean: Float = 1
-
   /// A bias that takes each channel's mean near a given one.
   private mutating func centringBias(
     _ statistics: inout ChannelStatistics, mean: Float = 0
@@ -147,7 +142,7 @@ extension ONNXGraphBuilder {
       let scales = graph.random(
         "weight", count: x.channels, mean: gain, standardDeviation: 0.1 * gain)
       let offsets = graph.random(
-        "bias", count: x.channels, mean: isActivated ? gain * Self.activationMean : 0,
+        "bias", count: x.channels, mean: isActivated ? gain * graph.activationMean : 0,
         standardDeviation: 0.1)
       let shape = [x.channels]
       let operands = [

@@ -2,6 +2,7 @@
 /// residual and parallel blocks, biased and normalised convolutions, both poolings.
 enum TinyCNN {
   static func build(_ graph: inout ONNXGraphBuilder) {
+    graph.activationMean = 0  // It is not deep.
     var x = graph.image(32)
     x = activated(&graph, x, "stem", channels: 16, Window(3, stride: 2, padding: 1))
     x = graph.maxPool(x, Window(3, stride: 2, padding: 1))
