@@ -15,7 +15,8 @@ struct InspectCommand: ParsableCommand {
     abstract: "Show the layers of an engine: what was fused, tactic, time, memory.",
     discussion: """
       A model is built first, with the cost model's tactics unless --tuning says otherwise. Times are
-      medians of --steps runs on this machine.
+      medians of --steps runs on this machine. --kernels writes the CUDA text instead that the engine would run
+      on a chip, which need not be there.
       """)
 
   @Argument(help: "An engine, a model, or a name of the zoo.")
@@ -29,6 +30,17 @@ struct InspectCommand: ParsableCommand {
   @Option(help: "How hard to tune a model: 0 (cost model alone) to 5.")
   var tuning = 0
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the text of the CUDA kernels for a chip: sm_80 or sm_90.", valueName: "chip"))
+  var kernels: String?
+
+  func validate() throws {
+    guard let kernels, KernelListing.chips[kernels] == nil else { return }
+    let names = KernelListing.chips.keys.sorted().joined(separator: ", ")
+    throw ValidationError("--kernels '\(kernels)' is not one of \(names)")
+  }
+
   func run() throws {
     let display = common.json ? nil : ProgressDisplay()
     var build = BuildOptions()
@@ -38,6 +50,12 @@ struct InspectCommand: ParsableCommand {
     build.tuningBudget = nil
     let engine = try EngineSource(model).engine(common, build, progress: display)
     let context = try engine.makeContext(shapes: common.shapesByName)
+    if let kernels, let chip = KernelListing.chips[kernels] {
+      guard let compiled = context.tuned else {
+        throw NeedletailError(.engine, "the engine has no kernels: all of it runs on the host")
+      }
+      return Output.line(try KernelListing.text(compiled.tuned.program, for: chip))
+    }
     let inputs = try RandomInputs.tensors(
       for: engine, shapes: common.shapesByName, seed: common.seed)
     for (name, tensor) in inputs { try context.setInput(name, tensor) }

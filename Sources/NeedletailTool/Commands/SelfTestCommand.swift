@@ -1,6 +1,8 @@
 import ArgumentParser
+import CUDADevice
 import DeviceInterface
 import DeviceSelfTest
+import Foundation
 import Needletail
 
 struct SelfTestCommand: ParsableCommand {
@@ -13,6 +15,7 @@ struct SelfTestCommand: ParsableCommand {
 
       needletail selftest --device cuda:0
       needletail selftest --device cuda:0 --family convolution --cases 200
+      needletail selftest --device cuda:0 --provoke-fault
       """)
 
   @Option(help: "What to check: cpu, cuda:0.")
@@ -33,6 +36,12 @@ struct SelfTestCommand: ParsableCommand {
   @Option(help: "Failures to show.")
   var show = 20
 
+  @Flag(
+    help:
+      "Let a kernel of a GPU fail on purpose, and check that it is reported and the CPU still works."
+  )
+  var provokeFault = false
+
   @Flag(help: "Write one JSON value to standard output and nothing else.")
   var json = false
 
@@ -43,11 +52,13 @@ struct SelfTestCommand: ParsableCommand {
 
   func run() throws {
     let opened = try Devices.open(device, threads: threads)
+    if provokeFault { return try checkFault(opened) }
     guard let runner = opened as? any StepRunner else {
       throw NeedletailError(.device, "device '\(device)' has no self-test")
     }
     let display = json ? nil : ProgressDisplay()
     var report = Report(device: opened.summary)
+    report.graphGapMicroseconds = try (opened as? CUDA).map { try $0.graphGapSeconds() * 1e6 }
     try SelfTest.run(family, first: first, count: cases, on: runner) { outcome in
       report.add(outcome)
       if let failure = outcome.failure, !json, report.failed <= show {
@@ -62,6 +73,25 @@ struct SelfTestCommand: ParsableCommand {
     if report.failed > 0 { throw ExitCode.failure }
   }
 
+  /// A GPU with a failed kernel is lost to the process; all else must go on.
+  private func checkFault(_ opened: any Device) throws {
+    guard let gpu = opened as? CUDA else {
+      throw ValidationError("--provoke-fault needs a GPU: --device cuda:0")
+    }
+    guard let error = try gpu.provokeFault() else {
+      throw NeedletailError(.device, "a kernel wrote where no memory is, and nothing was reported")
+    }
+    Output.line("reported: \(error)")
+    var report = Report(device: "then on the CPU")
+    guard let cpu = try Devices.open("cpu", threads: threads) as? any StepRunner else { return }
+    try SelfTest.run(family, first: first, count: min(cases, 2), on: cpu) { outcome in
+      report.add(outcome)
+    } progress: { _ in
+    }
+    report.show()
+    if report.failed > 0 { throw ExitCode.failure }
+  }
+
   private struct Report: Encodable {
     struct Count: Encodable {
       var passed = 0
@@ -70,6 +100,8 @@ struct SelfTestCommand: ParsableCommand {
     var device: String
     var passed = 0
     var failed = 0
+    /// From one kernel to the next in a graph.
+    var graphGapMicroseconds: Double?
     var families: [String: Count] = [:]
     var tactics: [String: Count] = [:]
 
@@ -95,6 +127,9 @@ struct SelfTestCommand: ParsableCommand {
             [$0.key, "\($0.value.passed)", "\($0.value.failed)"]
           })
       Output.line()
+      if let gap = graphGapMicroseconds {
+        Output.line(String(format: "kernel to kernel in a graph: %.2f us", gap))
+      }
       Output.line("\(tactics.count) tactics: \(passed) passed, \(failed) failed")
     }
   }
