@@ -15,7 +15,9 @@ package final class CUDAContext: ExecutableContext {
   private let stream: GPUStream
   private let arena: DeviceMemory
   private let tensors: DeviceMemory
+  /// Inputs and outputs that are copied from and to the host.
   private let tensorOffsets: [BufferID: Int]
+  private let places: Places
   private let staging: PinnedMemory
   private let segments: [Segment]
   private let began: GPUEvent
@@ -37,7 +39,8 @@ package final class CUDAContext: ExecutableContext {
     var zeros: (address: UInt64, byteCount: Int)
   }
 
-  init(_ executable: CUDAExecutable) throws(CUDAError) {
+  /// - Parameter bound: where inputs and outputs lie that are not copied, in memory of the caller's.
+  init(_ executable: CUDAExecutable, bound: [BufferID: UInt64] = [:]) throws(CUDAError) {
     self.executable = executable
     let gpu = executable.device.gpu
     stream = try GPUStream(gpu)
@@ -46,10 +49,10 @@ package final class CUDAContext: ExecutableContext {
     var total = 0
     for (index, buffer) in executable.program.buffers.enumerated() {
       switch buffer.role {
-      case .input, .output:
+      case .input where bound[BufferID(index)] == nil, .output where bound[BufferID(index)] == nil:
         offsets[BufferID(index)] = total
         total += (buffer.byteCount + 255) & ~255
-      case .activation, .constant: break
+      case .input, .output, .activation, .constant: break
       }
     }
     tensorOffsets = offsets
@@ -57,8 +60,9 @@ package final class CUDAContext: ExecutableContext {
     staging = try PinnedMemory(gpu, byteCount: total)
     began = try GPUEvent(gpu)
     ended = try GPUEvent(gpu)
-    let places = Places(
-      executable, arena: arena.address, tensors: tensors.address, tensorOffsets: offsets)
+    places = Places(
+      executable, arena: arena.address, tensors: tensors.address, tensorOffsets: offsets,
+      bound: bound)
     segments = try Self.record(executable, places)
   }
 
@@ -202,8 +206,6 @@ package final class CUDAContext: ExecutableContext {
   private func runOnHost(_ index: Int) throws(CUDAError) {
     let program = executable.program
     let step = program.steps[index]
-    let places = Places(
-      executable, arena: arena.address, tensors: tensors.address, tensorOffsets: tensorOffsets)
     var memory: [BufferID: TensorStorage] = [:]
     for view in step.inputs.compactMap({ $0 }) + step.outputs where memory[view.buffer] == nil {
       if case .constant(let tensor) = program[view.buffer].role {
@@ -262,8 +264,6 @@ package final class CUDAContext: ExecutableContext {
     do throws(CUDAError) {
       try executable.device.gpu.makeCurrent()
       try upload(inputs)
-      let places = Places(
-        executable, arena: arena.address, tensors: tensors.address, tensorOffsets: tensorOffsets)
       var seconds: [Double] = []
       for (step, plan) in executable.plans.enumerated() {
         if let plan {

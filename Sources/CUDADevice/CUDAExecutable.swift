@@ -77,4 +77,21 @@ package final class CUDAExecutable: Executable {
   package func makeContext() throws(DeviceError) -> any ExecutableContext {
     do { return try CUDAContext(self) } catch { throw DeviceError(error.description) }
   }
+
+  /// A context whose inputs and outputs, by their places in the program, lie in memory of the caller's.
+  package func makeContext(
+    inputs: [Int: UInt64], outputs: [Int: UInt64]
+  ) throws(DeviceError) -> any ExecutableContext {
+    var bound: [BufferID: UInt64] = [:]
+    let views =
+      inputs.map { (program.inputs[$0.key], $0.value) }
+      + outputs.map { (program.outputs[$0.key], $0.value) }
+    for (view, address) in views {
+      guard bound.updateValue(address, forKey: view.buffer) ?? address == address else {
+        throw DeviceError(
+          "two tensors that the engine keeps in one place were given different device memory")
+      }
+    }
+    do { return try CUDAContext(self, bound: bound) } catch { throw DeviceError(error.description) }
+  }
 }

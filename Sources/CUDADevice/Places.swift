@@ -10,21 +10,25 @@ struct Places {
   private let arena: UInt64
   private let tensors: UInt64
   private let tensorOffsets: [BufferID: Int]
+  /// Buffers in memory of the caller's.
+  private let bound: [BufferID: UInt64]
 
   init(
-    _ executable: CUDAExecutable, arena: UInt64, tensors: UInt64, tensorOffsets: [BufferID: Int]
+    _ executable: CUDAExecutable, arena: UInt64, tensors: UInt64, tensorOffsets: [BufferID: Int],
+    bound: [BufferID: UInt64] = [:]
   ) {
     self.executable = executable
     self.arena = arena
     self.tensors = tensors
     self.tensorOffsets = tensorOffsets
+    self.bound = bound
   }
 
   func buffer(_ buffer: BufferID) throws(CUDAError) -> UInt64 {
     switch executable.program[buffer].role {
     case .activation:
       return arena + UInt64(executable.memory.bufferOffsets[buffer.index] ?? 0)
-    case .input, .output: return tensors + UInt64(tensorOffsets[buffer] ?? 0)
+    case .input, .output: return bound[buffer] ?? tensors + UInt64(tensorOffsets[buffer] ?? 0)
     case .constant:
       guard let address = executable.weights.bufferAddresses[buffer] else {
         throw CUDAError(.driver, "a constant is not in device memory")

@@ -72,6 +72,15 @@ package final class GPU: Sendable {
     }
   }
 
+  /// Bytes from an address to the end of the memory that was allocated there; nil where none was.
+  package func bytes(from address: UInt64) throws(CUDAError) -> Int? {
+    try makeCurrent()
+    var base: UInt64 = 0
+    var size = 0
+    guard driver.functions.allocation(&base, &size, address) == 0 else { return nil }
+    return size - Int(address - base)
+  }
+
   func check(_ status: Int32, _ operation: String) throws(CUDAError) {
     try driver.check(status, operation)
   }

@@ -109,6 +109,21 @@ public final class Engine: Sendable {
   {
     try ExecutionContext(self, shapes: shapes)
   }
+
+  /// A context whose inputs and outputs lie in memory of the GPU, where they are read and written without
+  /// copies. Those that are not named are copied from and to the host as ever.
+  ///
+  /// - Parameters:
+  ///   - shapes: the extents of each input; those of fixed extents may be left out.
+  ///   - deviceTensors: dense, row-major memory for inputs and outputs by their names. It must stay
+  ///     allocated as long as the context, and what fills an input must have ended before `run` is called.
+  /// - Throws: `NeedletailError` for a name that the engine does not have, for memory that is too small or
+  ///   not this GPU's, and where the engine does not run on a GPU.
+  public func makeContext(
+    shapes: [String: [Int]] = [:], deviceTensors: [String: DeviceTensor]
+  ) throws(NeedletailError) -> ExecutionContext {
+    try ExecutionContext(self, shapes: shapes, deviceTensors: deviceTensors)
+  }
 }
 
 extension Engine {

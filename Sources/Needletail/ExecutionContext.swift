@@ -15,7 +15,9 @@ public final class ExecutionContext {
   private var inputAddresses: [UnsafeRawPointer] = []
   private var outputAddresses: [UnsafeMutableRawPointer] = []
 
-  init(_ engine: Engine, shapes: [String: [Int]]) throws(NeedletailError) {
+  init(
+    _ engine: Engine, shapes: [String: [Int]], deviceTensors: [String: DeviceTensor] = [:]
+  ) throws(NeedletailError) {
     self.engine = engine
     let types = try engine.contents.graph.fixingInputs(shapes).representativeTypes()
     do { plan = try engine.executor.plan(for: types) } catch {
@@ -38,13 +40,20 @@ public final class ExecutionContext {
         for type in program.outputTypes {
           outputTensors.append(try Tensor(zeros: type.dataType, shape: type.shape))
         }
-        context = try program.compiled.executable.makeContext()
+        context = try DeviceBinding(deviceTensors, engine, inputTensors, outputTensors)
+          .makeContext(program.compiled.executable)
       } else {
+        guard deviceTensors.isEmpty else {
+          throw NeedletailError(
+            .device, "the host has a part in the network, so its tensors cannot stay on the GPU")
+        }
         context = nil
       }
     } catch let error as TensorError {
       throw NeedletailError(.input, error.description)
-    } catch { throw NeedletailError(.device, "\(error)") }
+    } catch let error as NeedletailError { throw error } catch {
+      throw NeedletailError(.device, "\(error)")
+    }
     resolve()
   }
 

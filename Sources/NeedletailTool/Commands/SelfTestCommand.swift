@@ -69,8 +69,12 @@ struct SelfTestCommand: ParsableCommand {
     } progress: {
       display?.show("self-test", fraction: $0)
     }
+    if opened is CUDA, family.isEmpty {
+      report.deviceTensors = try DeviceTensorCheck.failure(on: device) ?? "as through the host"
+    }
     if json { try Output.json(report) } else { report.show() }
-    if report.failed > 0 { throw ExitCode.failure }
+    let isSame = report.deviceTensors.map { $0 == "as through the host" } ?? true
+    if report.failed > 0 || !isSame { throw ExitCode.failure }
   }
 
   /// A GPU with a failed kernel is lost to the process; all else must go on.
@@ -102,6 +106,8 @@ struct SelfTestCommand: ParsableCommand {
     var failed = 0
     /// From one kernel to the next in a graph.
     var graphGapMicroseconds: Double?
+    /// What became of tensors in device memory.
+    var deviceTensors: String?
     var families: [String: Count] = [:]
     var tactics: [String: Count] = [:]
 
@@ -130,6 +136,7 @@ struct SelfTestCommand: ParsableCommand {
       if let gap = graphGapMicroseconds {
         Output.line(String(format: "kernel to kernel in a graph: %.2f us", gap))
       }
+      if let deviceTensors { Output.line("tensors that stay on the GPU: \(deviceTensors)") }
       Output.line("\(tactics.count) tactics: \(passed) passed, \(failed) failed")
     }
   }
