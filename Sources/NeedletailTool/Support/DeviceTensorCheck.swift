@@ -37,7 +37,7 @@ enum DeviceTensorCheck {
   }
 
   private static func bytes(_ tensor: Tensor) -> [UInt8] {
-    [UInt8](UnsafeRawBufferPointer(start: tensor.address, count: tensor.byteCount))
+    tensor.withUnsafeBytes { [UInt8]($0) }
   }
 
   /// Memory that does not do must be refused before a kernel touches it.
@@ -55,7 +55,7 @@ enum DeviceTensorCheck {
       do {
         _ = try engine.makeContext(shapes: shapes, deviceTensors: ["input": tensor])
         return "\(what) was taken for an input"
-      } catch is NeedletailError {}
+      } catch {}
     }
     return nil
   }
