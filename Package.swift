@@ -157,7 +157,8 @@ let tests: [Target] = [
   test(
     "TensorFlowImportTests",
     imports: [
-      "TensorModel", "GraphModel", "Operators", "TensorFlowFormat", "TensorFlowImport", "Needletail",
+      "TensorModel", "GraphModel", "Operators", "TensorFlowFormat", "TensorFlowImport",
+      "Needletail",
     ]),
   test("DynamicTensorMemoryTests", imports: ["DynamicTensorMemory"]),
   test("MultiStreamExecutionTests", imports: ["MultiStreamExecution"]),

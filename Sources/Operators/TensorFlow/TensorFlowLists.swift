@@ -71,12 +71,22 @@ struct TensorFlowListSetItem: Operator {
     guard list.rank == item.rank + 1, index.rank == 0 else {
       throw OperatorError("an element of shape \(item.shape) does not fit a list of \(list.shape)")
     }
-    let grown = try expansion.expand(list, to: Shape([list.shape[0]] + item.shape.dimensions))
-    let coordinates = try expansion.reshape(index, [1, 1])
     let update = try expansion.unsqueeze(item, axes: [0])
+    // A list of one has nothing else to keep.
+    guard list.shape[0] != 1 else { return expansion.set(0, update) }
+    let whole = Shape([list.shape[0]] + item.shape.dimensions)
+    if list.shape == whole {
+      let coordinates = try expansion.reshape(index, [1, 1])
+      return expansion.set(
+        0,
+        try expansion.emit(
+          .scatter(Scatter(.coordinates, .replace)), [list, coordinates, update]))
+    }
+    // The list has elements of extent 1 before the first is written: it grows to the element's shape.
+    let formula = ScalarExpression.select(
+      .equal(.index(axis: 0), .operand(0)), .operand(1), .operand(2))
     expansion.set(
       0,
-      try expansion.emit(
-        .scatter(Scatter(.coordinates, .replace)), [grown, coordinates, update]))
+      try expansion.emit(.pointwise(Pointwise(formula, shape: whole)), [index, update, list]))
   }
 }
