@@ -254,7 +254,7 @@ extension GraphBuilder {
     }
     var frame = Frame(
       name: name, prefix: prefix,
-      nodes: try ModelContext.table(function.nodeDef, graph: "function '\(name)'"),
+      nodes: try context.nodes(of: function),
       arguments: Dictionary(
         zip(formals.map(\.name), inputs), uniquingKeysWith: { first, _ in first }),
       calls: calls + [name])

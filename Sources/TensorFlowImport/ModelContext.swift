@@ -18,6 +18,8 @@ final class ModelContext {
   /// The nodes of the main graph.
   let nodes: [String: Tensorflow_NodeDef]
   private var nodeCount = 0
+  /// The nodes of functions, by the functions' names.
+  private var tables: [String: [String: Tensorflow_NodeDef]] = [:]
   private var constants: [String: Tensor] = [:]
 
   init(
@@ -52,6 +54,17 @@ final class ModelContext {
       throw .function(name: name, reason: "the model calls it and does not have it")
     }
     return function
+  }
+
+  /// The nodes of a function by their names.
+  func nodes(
+    of function: Tensorflow_FunctionDef
+  ) throws(TensorFlowImportError) -> [String: Tensorflow_NodeDef] {
+    let name = function.signature.name
+    if let known = tables[name] { return known }
+    let table = try Self.table(function.nodeDef, graph: "function '\(name)'")
+    tables[name] = table
+    return table
   }
 
   /// Counts a node of the graph that is built.

@@ -18,7 +18,7 @@ struct OperatorSurvey {
       let function = try context.function(name)
       let arguments = Set(function.signature.inputArg.map(\.name))
       visit(
-        try ModelContext.table(function.nodeDef, graph: "function '\(name)'"),
+        try context.nodes(of: function),
         try GraphBuilder.results(of: function), skipping: arguments)
     }
   }

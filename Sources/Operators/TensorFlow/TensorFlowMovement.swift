@@ -67,6 +67,11 @@ struct TensorFlowSplit: Operator {
     axis = try expansion.axis(axis, rank: x.rank)
     let count = expansion.outputCount
     guard count > 0 else { return }
+    if name != "SplitV", let extent = x.shape[axis].constant {
+      guard name == "Unpack" ? extent == count : extent % count == 0 else {
+        throw OperatorError("axis \(axis) of shape \(x.shape) does not make \(count) parts")
+      }
+    }
     var sizes = [Dimension](
       repeating: x.shape[axis].floorDivided(by: Dimension(count)), count: count)
     if name == "SplitV" {

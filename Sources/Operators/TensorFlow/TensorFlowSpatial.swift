@@ -148,8 +148,12 @@ struct TensorFlowTransposedConvolution: Operator {
       throw OperatorError("the result's shape is not known")
     }
     let x = try spatial.channelsFirst(try expansion.input(2), &expansion)
+    let stored = try expansion.input(1)
+    guard x.rank == 4, stored.rank == 4 else {
+      throw OperatorError("x has shape \(x.shape) and the weights \(stored.shape)")
+    }
     // [kernel..., M, C] becomes [C, M, kernel...].
-    let weights = try expansion.transpose(try expansion.input(1), [3, 2, 0, 1])
+    let weights = try expansion.transpose(stored, [3, 2, 0, 1])
     let wanted = Array(spatial.channelsLast ? sizes[1...2] : sizes[2...3])
     let kernel = Array(weights.shape.dimensions[2...])
     let strides = try spatial.strides(rank: 4)
@@ -247,7 +251,9 @@ struct TensorFlowBatchNormalization: Operator {
       throw OperatorError("it uses the statistics of the batch; export the model for inference")
     }
     var inputs = try expansion.allInputs()
-    guard inputs.count >= 5 else { throw OperatorError("expected 5 inputs") }
+    guard inputs.count >= 5, inputs[0].rank >= 2 else {
+      throw OperatorError("expected 5 inputs, the first with a batch and channels")
+    }
     let x = inputs[0]
     for index in 1..<5 {
       if !channelsLast {
