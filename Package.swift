@@ -45,10 +45,20 @@ let layers: [Target] =
     layer("GraphModel", imports: ["TensorModel", "KernelModel"]),
     layer(
       "Operators", imports: ["TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel"]),
+    layer("MappedFiles"),
     layer("ONNXFormat", imports: [protobuf]),
     layer(
       "ONNXImport",
-      imports: ["TensorModel", "KernelModel", "GraphModel", "Operators", "ONNXFormat", protobuf]),
+      imports: [
+        "TensorModel", "KernelModel", "GraphModel", "Operators", "MappedFiles", "ONNXFormat",
+        protobuf,
+      ]),
+    layer("TensorFlowFormat", imports: [protobuf]),
+    layer(
+      "TensorFlowImport",
+      imports: [
+        "TensorModel", "GraphModel", "Operators", "MappedFiles", "TensorFlowFormat", protobuf,
+      ]),
     layer("ModelZoo", imports: ["TensorModel", "ONNXFormat", protobuf]),
     layer(
       "GraphSimplification",
@@ -102,7 +112,7 @@ let layers: [Target] =
       "Needletail",
       imports: [
         "TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "Operators",
-        "ONNXImport",
+        "ONNXImport", "TensorFlowImport",
         "ModelZoo", "GraphSimplification", "LayerTensorFusion", "PrecisionCalibration",
         "ProgramModel",
         "ProgramLowering", "DeviceInterface", "DynamicTensorMemory", "KernelAutoTuning",
@@ -144,6 +154,12 @@ let tests: [Target] = [
       "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
       "DeviceSelfTest", "CUDASource", "CUDADriver",
     ]),
+  test(
+    "TensorFlowImportTests",
+    imports: [
+      "TensorModel", "GraphModel", "Operators", "TensorFlowFormat", "TensorFlowImport",
+      "Needletail",
+    ]),
   test("DynamicTensorMemoryTests", imports: ["DynamicTensorMemory"]),
   test("MultiStreamExecutionTests", imports: ["MultiStreamExecution"]),
   test(
@@ -177,7 +193,7 @@ let package = Package(
         "TensorModel", "GraphModel", "KernelModel", "ProgramModel", "KernelAutoTuning",
         "DeviceInterface",
         "CPUDevice", "CUDADevice", "DeviceSelfTest", "Operators", "EngineFormat",
-        "PrecisionCalibration", "ModelZoo", "Needletail",
+        "PrecisionCalibration", "ModelZoo", "TensorFlowImport", "Needletail",
         arguments,
       ],
       path: "Sources/NeedletailTool")

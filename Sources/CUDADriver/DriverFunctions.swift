@@ -20,7 +20,8 @@ struct DriverFunctions: Sendable {
   let setContext: @convention(c) (Pointer?) -> Status
 
   let memoryInfo: @convention(c) (Out<Int>, Out<Int>) -> Status
-  let allocation: @convention(c) (Out<UInt64>, Out<Int>, UInt64) -> Status
+  let pointerAttributes:
+    @convention(c) (UInt32, UnsafePointer<Int32>, UnsafePointer<Pointer?>, UInt64) -> Status
   let allocate: @convention(c) (Out<UInt64>, Int) -> Status
   let free: @convention(c) (UInt64) -> Status
   let allocateHost: @convention(c) (Out<Pointer?>, Int, UInt32) -> Status
@@ -102,7 +103,7 @@ struct DriverFunctions: Sendable {
     retainContext = try library.function("cuDevicePrimaryCtxRetain")
     setContext = try library.function("cuCtxSetCurrent")
     memoryInfo = try library.function("cuMemGetInfo_v2")
-    allocation = try library.function("cuMemGetAddressRange_v2")
+    pointerAttributes = try library.function("cuPointerGetAttributes")
     allocate = try library.function("cuMemAlloc_v2")
     free = try library.function("cuMemFree_v2")
     allocateHost = try library.function("cuMemHostAlloc")

@@ -75,9 +75,17 @@ package final class GPU: Sendable {
   /// Bytes from an address to the end of the memory that was allocated there; nil where none was.
   package func bytes(from address: UInt64) throws(CUDAError) -> Int? {
     try makeCurrent()
+    // CU_POINTER_ATTRIBUTE_RANGE_START_ADDR and _RANGE_SIZE; both stay zero for what is no device memory.
+    let attributes: [Int32] = [11, 12]
     var base: UInt64 = 0
     var size = 0
-    guard driver.functions.allocation(&base, &size, address) == 0 else { return nil }
+    let status = withUnsafeMutablePointer(to: &base) { base in
+      withUnsafeMutablePointer(to: &size) { size in
+        driver.functions.pointerAttributes(
+          2, attributes, [UnsafeMutableRawPointer(base), UnsafeMutableRawPointer(size)], address)
+      }
+    }
+    guard status == 0, size > 0, address >= base, address - base < UInt64(size) else { return nil }
     return size - Int(address - base)
   }
 

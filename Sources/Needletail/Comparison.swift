@@ -3,6 +3,7 @@ import GraphModel
 import KernelModel
 import Operators
 package import PrecisionCalibration
+import ReferenceInterpreter
 package import TensorModel
 
 /// The optimised network against the reference interpreter, layer by layer.
@@ -50,11 +51,14 @@ package struct Comparison: Sendable {
     let executor = GraphExecutor(tapped, runtime: engine.executor.runtime)
     let results = try executor.run(try engine.arranged(inputs))
     for ((name, value), tensor) in zip(tapped.outputs, results) {
-      guard let expected = reference.values[name], expected.shape == tensor.shape else {
+      let layouts = reference.values[name].map(Self.layouts) ?? []
+      let candidates = layouts.filter { $0.shape == tensor.shape }
+        .map { Self.layer(name, tapped.kind(of: value), tensor, $0) }
+      guard let best = candidates.min(by: { $0.relativeError < $1.relativeError }) else {
         unmatched += 1
         continue
       }
-      layers.append(Self.layer(name, tapped.kind(of: value), tensor, expected))
+      layers.append(best)
     }
   }
 
@@ -69,6 +73,16 @@ package struct Comparison: Sendable {
     } catch let error as InterpretationError {
       throw NeedletailError(.build, "reference: \(error.description)")
     } catch { throw NeedletailError(.build, "reference: \(error)") }
+  }
+
+  /// A tensor as the model has it and with its last axis second: the optimiser keeps the layers of
+  /// models whose channels are last with channels first.
+  private static func layouts(_ tensor: Tensor) -> [Tensor] {
+    let rank = tensor.shape.count
+    guard rank > 2, tensor.dataType != .string else { return [tensor] }
+    let order = [0, rank - 1] + Array(1..<(rank - 1))
+    let moved = try? Interpreter.evaluate(.copy(.transpose(order)), [tensor])
+    return [tensor] + (moved ?? [])
   }
 
   private static func layer(

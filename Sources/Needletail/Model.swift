@@ -2,6 +2,7 @@ public import Foundation
 package import GraphModel
 import ModelZoo
 package import ONNXImport
+package import TensorFlowImport
 public import TensorModel
 
 /// A trained network, as its file describes it.
@@ -11,26 +12,44 @@ public struct Model: Sendable {
   package let graph: Graph
   /// What the file says about itself; nil for a graph that came from none.
   package let description: ModelDescription?
+  /// What a TensorFlow model says about itself; nil for any other.
+  package let savedModel: SavedModelDescription?
 
-  /// Reads an ONNX model.
+  /// Reads a model: ONNX, a TensorFlow saved model or a frozen TensorFlow graph.
   ///
   /// - Parameters:
   ///   - url: the file, or a folder that holds one.
+  ///   - signature: what a TensorFlow model is to compute; where it is not given, `serving_default`, or
+  ///     the only signature that the model has.
   ///   - limits: bounds on what the file may ask for.
   /// - Throws: `NeedletailError` that names the node or tensor, what was found and what to do.
-  public init(contentsOf url: URL, limits: Limits = Limits()) throws(NeedletailError) {
+  public init(
+    contentsOf url: URL, signature: String? = nil, limits: Limits = Limits()
+  ) throws(NeedletailError) {
+    name = url.deletingPathExtension().lastPathComponent
+    if TensorFlowImporter.isModel(url.path) {
+      do {
+        let result = try TensorFlowImporter.read(
+          contentsOf: url.path, signature: signature, limits: limits)
+        (graph, description, savedModel) = (result.graph, nil, result.description)
+      } catch { throw NeedletailError(.model, error.description) }
+      return
+    }
+    guard signature == nil else {
+      throw NeedletailError(
+        .model, "'\(url.lastPathComponent)' has no signatures; only TensorFlow models have them")
+    }
     do {
       let result = try ONNXImporter.read(contentsOf: url.path, limits: limits)
-      graph = result.graph
-      description = result.description
+      (graph, description, savedModel) = (result.graph, result.description, nil)
     } catch { throw NeedletailError(.model, error.description) }
-    name = url.deletingPathExtension().lastPathComponent
   }
 
   package init(name: String, graph: Graph) {
     self.name = name
     self.graph = graph
     description = nil
+    savedModel = nil
   }
 
   /// An architecture of the built-in zoo with seeded weights.
@@ -42,6 +61,7 @@ public struct Model: Sendable {
     } catch let error as ZooError {
       throw NeedletailError(.model, error.description)
     } catch { throw NeedletailError(.model, "\(error)") }
+    savedModel = nil
     self.name = name
   }
 

@@ -1,4 +1,5 @@
 package import GraphModel
+import MappedFiles
 import ONNXFormat
 import Operators
 import SwiftProtobuf

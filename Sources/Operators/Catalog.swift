@@ -5,6 +5,7 @@ package enum Catalog {
   package static let operators: [any Operator.Type] =
     ElementwiseOperators.all + MovementOperators.all + ReductionOperators.all
     + SpatialOperators.all + NeuralOperators.all + ControlOperators.all + HostOperators.all
+    + TensorFlowOperators.all
 
   /// The type that reads an operator of the given name and version.
   package static func find(domain: String, name: String, version: Int) -> (any Operator.Type)? {

@@ -148,7 +148,7 @@ struct Candidate {
       builder.optimizations = variant.optimizations
       builder.precision = variant.precision
       if variant.name != command.common.precision { builder.dumpDirectory = nil }
-      engine = try builder.buildNow(try source.model(seed: command.common.seed))
+      engine = try builder.buildNow(try source.model(command.common))
     }
     context = try engine.makeContext(shapes: command.common.shapesByName)
     buildSeconds = start.duration(to: clock.now).seconds

@@ -29,7 +29,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var build: BuildOptions
 
   func run() throws {
-    let model = try EngineSource(model).model(seed: common.seed)
+    let model = try EngineSource(model).model(common)
     let display = common.json ? nil : ProgressDisplay()
     var build = build
     if build.timingCache == nil { build.tuning = min(build.tuning, 1) }

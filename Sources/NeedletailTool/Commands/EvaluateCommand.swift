@@ -83,14 +83,14 @@ struct EvaluateCommand: ParsableCommand {
 
   /// The batch that the model insists on.
   private func fixedBatch(_ source: EngineSource) throws -> Int? {
-    let input = try source.model(seed: common.seed).inputs.first
+    let input = try source.model(common).inputs.first
     return input?.shape?.first.flatMap { Int($0) }
   }
 
   private func shapeOfBatch(
     _ source: EngineSource, _ pictures: Tensor, _ size: Int
   ) throws -> [ShapeArgument] {
-    guard let name = try source.model(seed: common.seed).inputs.first?.name else { return [] }
+    guard let name = try source.model(common).inputs.first?.name else { return [] }
     let shape = [size] + pictures.shape.dropFirst()
     return [ShapeArgument(argument: "\(name):\(shape.map(String.init).joined(separator: "x"))")]
       .compactMap { $0 }

@@ -7,6 +7,7 @@ import KernelAutoTuning
 import KernelModel
 import Needletail
 import ProgramModel
+import TensorFlowImport
 import TensorModel
 
 struct InspectCommand: ParsableCommand {
@@ -15,8 +16,8 @@ struct InspectCommand: ParsableCommand {
     abstract: "Show the layers of an engine: what was fused, tactic, time, memory.",
     discussion: """
       A model is built first, with the cost model's tactics unless --tuning says otherwise. Times are
-      medians of --steps runs on this machine. --kernels writes the CUDA text instead that the engine would run
-      on a chip, which need not be there.
+      medians of --steps runs on this machine. Of a TensorFlow model the signatures come first. --kernels writes
+      the CUDA text instead that the engine would run on a chip, which need not be there.
       """)
 
   @Argument(help: "An engine, a model, or a name of the zoo.")
@@ -48,7 +49,12 @@ struct InspectCommand: ParsableCommand {
     build.dump = nil
     build.timingCache = nil
     build.tuningBudget = nil
-    let engine = try EngineSource(model).engine(common, build, progress: display)
+    let source = try EngineSource(model)
+    if kernels == nil, let description = try source.savedModel() {
+      let isImportable = try showsLayers(of: description)
+      guard isImportable else { return }
+    }
+    let engine = try source.engine(common, build, progress: display)
     let context = try engine.makeContext(shapes: common.shapesByName)
     if let kernels, let chip = KernelListing.chips[kernels] {
       guard let compiled = context.tuned else {
@@ -61,6 +67,23 @@ struct InspectCommand: ParsableCommand {
     for (name, tensor) in inputs { try context.setInput(name, tensor) }
     let report = try InspectReport(engine, context, steps: steps)
     if common.json { try Output.json(report) } else { report.show() }
+  }
+
+  /// Shows what a TensorFlow model holds.
+  ///
+  /// - Returns: whether layers can be shown too: one signature is meant, and all of it is supported.
+  private func showsLayers(of description: SavedModelDescription) throws -> Bool {
+    let names = description.signatures.map(\.name)
+    let isNamed = common.signature != nil || names.count == 1 || names.contains("serving_default")
+    let meant = common.signature ?? (names.count == 1 ? names[0] : "serving_default")
+    let isSupported =
+      description.signatures.first { $0.name == meant }?.unsupported.isEmpty ?? true
+    if !common.json {
+      SavedModelReport(description: description).show()
+    } else if !isNamed || !isSupported {
+      try Output.json(description)
+    }
+    return isNamed && isSupported
   }
 }
 

@@ -24,6 +24,12 @@ struct CommonOptions: ParsableArguments {
       "The extents of an input, such as image:1x3x224x224; repeatable.", valueName: "name:shape"))
   var shapes: [ShapeArgument] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "What a TensorFlow model is to compute.",
+      discussion: "serving_default, or the only signature, where it is not given."))
+  var signature: String?
+
   @Flag(help: "Write one JSON value to standard output and nothing else.")
   var json = false
 

@@ -2,6 +2,7 @@ import Foundation
 import ModelZoo
 import Needletail
 import PrecisionCalibration
+import TensorFlowImport
 import TensorModel
 
 /// What a user named: a file, a folder, or an architecture of the zoo.
@@ -30,13 +31,21 @@ enum EngineSource {
     return (try? file.read(upToCount: 8)) == Data("NEEDLTL\n".utf8)
   }
 
-  func model(seed: UInt64) throws(NeedletailError) -> Model {
+  func model(_ common: CommonOptions) throws(NeedletailError) -> Model {
     switch self {
-    case .model(let url): return try Model(contentsOf: url)
-    case .zoo(let name): return try Model(zoo: name, seed: seed)
+    case .model(let url): return try Model(contentsOf: url, signature: common.signature)
+    case .zoo(let name): return try Model(zoo: name, seed: common.seed)
     case .engine(let url):
       throw NeedletailError(
         .model, "'\(url.lastPathComponent)' is an engine; a model is needed here")
+    }
+  }
+
+  /// What a TensorFlow model holds; nil for anything else.
+  func savedModel() throws(NeedletailError) -> SavedModelDescription? {
+    guard case .model(let url) = self, TensorFlowImporter.isModel(url.path) else { return nil }
+    do { return try TensorFlowImporter.describe(contentsOf: url.path) } catch {
+      throw NeedletailError(.model, error.description)
     }
   }
 
@@ -47,7 +56,7 @@ enum EngineSource {
     if case .engine(let url) = self {
       return try Engine(contentsOf: url, device: common.device, threads: common.threads)
     }
-    let model = try model(seed: common.seed)
+    let model = try model(common)
     return try Self.builder(common, build, progress: progress).buildNow(model)
   }
 

@@ -7,18 +7,23 @@
 /// A file in memory, read-only, for as long as this object lives.
 ///
 /// `@unchecked Sendable`: the bytes are never written.
-final class FileMapping: @unchecked Sendable {
-  let base: UnsafeMutableRawPointer
-  let byteCount: Int
+package final class FileMapping: @unchecked Sendable {
+  package let base: UnsafeMutableRawPointer
+  package let byteCount: Int
 
   /// What kept a file from being mapped; the text is the system's or one line of ours.
-  struct Failure: Error {
-    var reason: String
-    var isDirectory = false
+  package struct Failure: Error {
+    package var reason: String
+    package var isDirectory = false
+
+    package init(reason: String, isDirectory: Bool = false) {
+      self.reason = reason
+      self.isDirectory = isDirectory
+    }
   }
 
   /// - Parameter followsLinks: whether the last part of the path may be a symbolic link.
-  init(path: String, followsLinks: Bool = true) throws(Failure) {
+  package init(path: String, followsLinks: Bool = true) throws(Failure) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else { throw Failure(reason: String(cString: strerror(errno))) }
     defer { close(descriptor) }
@@ -49,7 +54,7 @@ final class FileMapping: @unchecked Sendable {
 
 extension FileMapping {
   /// The names in a folder; nil where the path is not a folder that can be read.
-  static func entries(ofDirectory path: String) -> [String]? {
+  package static func entries(ofDirectory path: String) -> [String]? {
     guard let directory = opendir(path) else { return nil }
     defer { closedir(directory) }
     var names: [String] = []
