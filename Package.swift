@@ -144,6 +144,12 @@ let tests: [Target] = [
       "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
       "DeviceSelfTest", "CUDASource", "CUDADriver",
     ]),
+  test(
+    "PrecisionCalibrationTests",
+    imports: [
+      "TensorModel", "KernelModel", "GraphModel", "PrecisionCalibration", "EngineFormat",
+      "Needletail",
+    ]),
   test("DynamicTensorMemoryTests", imports: ["DynamicTensorMemory"]),
   test("MultiStreamExecutionTests", imports: ["MultiStreamExecution"]),
   test(

@@ -11,6 +11,7 @@ public struct Model: Sendable {
   package let graph: Graph
   /// What the file says about itself; nil for a graph that came from none.
   package let description: ModelDescription?
+  let source: ModelSource
 
   /// Reads an ONNX model.
   ///
@@ -25,12 +26,14 @@ public struct Model: Sendable {
       description = result.description
     } catch { throw NeedletailError(.model, error.description) }
     name = url.deletingPathExtension().lastPathComponent
+    source = .file(url)
   }
 
   package init(name: String, graph: Graph) {
     self.name = name
     self.graph = graph
     description = nil
+    source = .graph
   }
 
   /// An architecture of the built-in zoo with seeded weights.
@@ -43,6 +46,7 @@ public struct Model: Sendable {
       throw NeedletailError(.model, error.description)
     } catch { throw NeedletailError(.model, "\(error)") }
     self.name = name
+    source = .zoo(name, seed: seed)
   }
 
   /// The tensors that the network takes.

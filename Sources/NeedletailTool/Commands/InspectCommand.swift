@@ -25,6 +25,7 @@ struct InspectCommand: ParsableCommand {
   var steps = 10
 
   @OptionGroup var common: CommonOptions
+  @OptionGroup var calibration: CalibrationOptions
 
   @Option(help: "How hard to tune a model: 0 (cost model alone) to 5.")
   var tuning = 0
@@ -36,7 +37,7 @@ struct InspectCommand: ParsableCommand {
     build.dump = nil
     build.timingCache = nil
     build.tuningBudget = nil
-    let engine = try EngineSource(model).engine(common, build, progress: display)
+    let engine = try calibration.engine(EngineSource(model), common, build, display)
     let context = try engine.makeContext(shapes: common.shapesByName)
     let inputs = try RandomInputs.tensors(
       for: engine, shapes: common.shapesByName, seed: common.seed)
