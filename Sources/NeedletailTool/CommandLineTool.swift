@@ -15,8 +15,7 @@ struct CommandLineTool: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       BuildCommand.self, CalibrateCommand.self, RunCommand.self, BenchCommand.self,
-      InspectCommand.self, CompareCommand.self, EvaluateCommand.self, ProfileCommand.self, SelfTestCommand.self,
-      DevicesCommand.self, OperatorsCommand.self,
-      ZooCommand.self,
+      InspectCommand.self, CompareCommand.self, EvaluateCommand.self, ProfileCommand.self,
+      SelfTestCommand.self, DevicesCommand.self, OperatorsCommand.self, ZooCommand.self,
     ])
 }

@@ -3,6 +3,11 @@ package struct QuantizationRange: Sendable, Hashable {
   package var low: Double
   package var high: Double
 
+  package init(low: Double, high: Double) {
+    self.low = low
+    self.high = high
+  }
+
   package var magnitude: Double { max(abs(low), abs(high)) }
   /// One step of integers from -127 to 127.
   package var symmetricScale: Double { magnitude > 0 ? magnitude / 127 : 1 }
