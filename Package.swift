@@ -160,6 +160,12 @@ let tests: [Target] = [
       "TensorModel", "GraphModel", "Operators", "TensorFlowFormat", "TensorFlowImport",
       "Needletail",
     ]),
+  test(
+    "PrecisionCalibrationTests",
+    imports: [
+      "TensorModel", "KernelModel", "GraphModel", "PrecisionCalibration", "EngineFormat",
+      "Needletail",
+    ]),
   test("DynamicTensorMemoryTests", imports: ["DynamicTensorMemory"]),
   test("MultiStreamExecutionTests", imports: ["MultiStreamExecution"]),
   test(

@@ -26,6 +26,8 @@ public struct Builder: Sendable {
   /// Extents to fix, by input name: the engine takes no others. Symbolic extents that are not given stay
   /// symbolic, and are tuned at 1.
   public var shapes: [String: [Int]] = [:]
+  /// The ranges of the model's tensors: layers that would overflow in FP16 stay in FP32.
+  public var calibration: Calibration?
   /// Told about the progress of long work.
   public var progress: (@Sendable (BuildProgress) -> Void)?
 
@@ -49,6 +51,10 @@ public struct Builder: Sendable {
     var pipeline = Pipeline()
     pipeline.optimizations = optimizations
     pipeline.precision = precision
+    if let calibration {
+      try calibration.verify(model)
+      pipeline.ranges = calibration.table.absoluteMaxima
+    }
     if let dumpDirectory { pipeline.trace = try StepTrace(directory: dumpDirectory) }
     progress?(BuildProgress(phase: .optimizing, fraction: 0, detail: model.name))
     let fixed = try model.graph.fixingInputs(shapes)
@@ -214,6 +220,7 @@ extension OptimizedGraph {
   package var metadata: [String: String] {
     var result: [String: String] = ["precision": precision.requested.rawValue]
     for (rule, count) in report.counts where count > 0 { result["rule: \(rule)"] = "\(count)" }
+    if let overflows = precision.overflowSummary { result["range analysis"] = overflows }
     return result
   }
 }

@@ -129,7 +129,7 @@ package struct TensorDifference: Sendable {
 
 extension Graph {
   /// The graph with every value that a kernel computes as an output, besides its own.
-  fileprivate func withAllValuesAsOutputs() -> Graph {
+  func withAllValuesAsOutputs() -> Graph {
     var result = self
     var listed = Set(outputs.map(\.value))
     result.outputs = []
@@ -143,7 +143,7 @@ extension Graph {
     return result
   }
 
-  fileprivate func kind(of value: ValueID) -> String {
+  func kind(of value: ValueID) -> String {
     liveNodes.first { $0.node.outputs.contains(value) }?.node.operation.summary ?? ""
   }
 }

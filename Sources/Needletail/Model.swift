@@ -14,6 +14,7 @@ public struct Model: Sendable {
   package let description: ModelDescription?
   /// What a TensorFlow model says about itself; nil for any other.
   package let savedModel: SavedModelDescription?
+  let source: ModelSource
 
   /// Reads a model: ONNX, a TensorFlow saved model or a frozen TensorFlow graph.
   ///
@@ -32,6 +33,8 @@ public struct Model: Sendable {
         let result = try TensorFlowImporter.read(
           contentsOf: url.path, signature: signature, limits: limits)
         (graph, description, savedModel) = (result.graph, nil, result.description)
+        // The hash is that of the signature's own graph.
+        source = .graph
       } catch { throw NeedletailError(.model, error.description) }
       return
     }
@@ -43,6 +46,7 @@ public struct Model: Sendable {
       let result = try ONNXImporter.read(contentsOf: url.path, limits: limits)
       (graph, description, savedModel) = (result.graph, result.description, nil)
     } catch { throw NeedletailError(.model, error.description) }
+    source = .file(url)
   }
 
   package init(name: String, graph: Graph) {
@@ -50,6 +54,7 @@ public struct Model: Sendable {
     self.graph = graph
     description = nil
     savedModel = nil
+    source = .graph
   }
 
   /// An architecture of the built-in zoo with seeded weights.
@@ -63,6 +68,7 @@ public struct Model: Sendable {
     } catch { throw NeedletailError(.model, "\(error)") }
     savedModel = nil
     self.name = name
+    source = .zoo(name, seed: seed)
   }
 
   /// The tensors that the network takes.

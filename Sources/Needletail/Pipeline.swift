@@ -38,6 +38,8 @@ package struct Optimizations: OptionSet, Sendable, Hashable {
 package struct Pipeline: Sendable {
   package var optimizations: Optimizations = .all
   package var precision: Precision = .fp32
+  /// The largest magnitudes that calibration has seen, by the names of values.
+  package var ranges: [String: Double] = [:]
   package var limits = Limits()
   package var trace: StepTrace?
 
@@ -71,7 +73,7 @@ package struct Pipeline: Sendable {
   private func assignPrecisions(_ graph: Graph) throws(NeedletailError) -> PrecisionAssignment {
     let wanted = optimizations.contains(.precisionCalibration) ? precision : .fp32
     do {
-      let assignment = try PrecisionPolicy.assign(graph, wanted)
+      let assignment = try PrecisionPolicy.assign(graph, wanted, ranges: ranges)
       trace?.write("precision-assignment", assignment.description)
       return assignment
     } catch { throw NeedletailError(.build, error.description) }

@@ -14,9 +14,8 @@ struct CommandLineTool: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      BuildCommand.self, RunCommand.self, BenchCommand.self, InspectCommand.self,
-      CompareCommand.self, EvaluateCommand.self, ProfileCommand.self, SelfTestCommand.self,
-      DevicesCommand.self, OperatorsCommand.self,
-      ZooCommand.self,
+      BuildCommand.self, CalibrateCommand.self, RunCommand.self, BenchCommand.self,
+      InspectCommand.self, CompareCommand.self, EvaluateCommand.self, ProfileCommand.self,
+      SelfTestCommand.self, DevicesCommand.self, OperatorsCommand.self, ZooCommand.self,
     ])
 }

@@ -147,7 +147,7 @@ extension ONNXImporter {
   }
 
   /// The model that a path means: the file itself, or the one in the folder.
-  private static func modelFile(_ path: String) throws(ImportError) -> String {
+  package static func modelFile(_ path: String) throws(ImportError) -> String {
     guard let entries = FileMapping.entries(ofDirectory: path) else { return path }
     if entries.contains("model.onnx") { return "\(path)/model.onnx" }
     let models = entries.filter { $0.hasSuffix(".onnx") }

@@ -32,6 +32,8 @@ package struct PrecisionAssignment: Sendable {
     case constantsTooSmall(Double, DataType)
     /// An operand or a result that may not fit.
     case range(DataType)
+    /// A tensor that calibration has seen with this largest magnitude, which leaves no room.
+    case measured(tensor: String, Double, DataType)
     /// An operand that is counted in integers.
     case counted(DataType)
     case steep
@@ -54,6 +56,19 @@ package struct PrecisionAssignment: Sendable {
       let count = entries.count { $0.precision == precision }
       return count == 0 ? nil : (precision, count)
     }
+  }
+
+  /// The nodes that calibration keeps from overflowing, in the graph's order.
+  package var measuredOverflows: [Entry] {
+    entries.filter { if case .measured = $0.reason { true } else { false } }
+  }
+
+  /// The first operator that calibration keeps from overflowing, and how many there are.
+  package var overflowSummary: String? {
+    let overflows = measuredOverflows
+    guard let first = overflows.first else { return nil }
+    let others = overflows.count == 1 ? "" : "; with it \(overflows.count - 1) more"
+    return "'\(first.node)' (\(first.operation)) stays in fp32: \(first.reason)\(others)"
   }
 
   init(requested: Precision, entries: [Entry], analysis: StorageAnalysis? = nil) {
@@ -93,6 +108,10 @@ extension PrecisionAssignment.Reason: CustomStringConvertible {
         + "\(SixteenBits(type)?.smallestNormal ?? 0)"
     case .range(let type):
       "numbers may exceed \(type), which ends at \(Self.largest(type))"
+    case .measured(let tensor, let magnitude, let type):
+      "'\(tensor)' reached \(magnitude) in calibration; with a factor of "
+        + "\(Int(StorageAnalysis.safetyFactor)) for safety that exceeds \(type), which ends at "
+        + "\(Self.largest(type))"
     case .counted(let type): "integers and their multiples need more digits than \(type) has"
     case .steep: "exponentials, logarithms, powers and decisions show the rounding of operands"
     case .reduction: "sums are kept in single precision"

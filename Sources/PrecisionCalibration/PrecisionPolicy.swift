@@ -4,13 +4,14 @@ import TensorModel
 
 /// The place where the precision of every layer is decided.
 package enum PrecisionPolicy {
+  /// - Parameter ranges: the largest magnitudes of tensors that calibration has seen, by name.
   /// - Throws: `PrecisionError.notImplemented` for a precision that engines cannot be built for.
   package static func assign(
-    _ graph: Graph, _ precision: Precision
+    _ graph: Graph, _ precision: Precision, ranges: [String: Double] = [:]
   ) throws(PrecisionError) -> PrecisionAssignment {
     guard precision.isImplemented else { throw .notImplemented(precision) }
     let analysis = precision.storageType.flatMap(SixteenBits.init).map {
-      StorageAnalysis(graph, $0)
+      StorageAnalysis(graph, $0, ranges: ranges)
     }
     let entries = graph.liveNodes.enumerated().map { index, item in
       entry(graph, item.node, precision, analysis?.decisions[index])

@@ -28,9 +28,33 @@ struct StorageAnalysis: Sendable {
   /// Of values that are `float32`, and of constants.
   private(set) var traits: [ValueID: NumericTraits] = [:]
   private var fits: [ValueID: SixteenBits.Fit] = [:]
+  /// What calibration has seen of values that would overflow, each with its name.
+  private var overflows: [ValueID: (name: String, magnitude: Double)] = [:]
+  /// Values that calibration has seen and that fit.
+  private var measured: Set<ValueID> = []
+  /// Values that may overflow whatever calibration has seen.
+  private let staticallyWide: Set<ValueID>
 
-  init(_ graph: Graph, _ sixteen: SixteenBits) {
+  /// Data that is not seen in calibration may be so many times as large.
+  static let safetyFactor = 2.0
+
+  /// - Parameter ranges: the largest magnitudes that calibration has seen, by value name.
+  init(_ graph: Graph, _ sixteen: SixteenBits, ranges: [String: Double] = [:]) {
     self.sixteen = sixteen
+    let isStatic = ranges.isEmpty
+    staticallyWide =
+      isStatic
+      ? []
+      : Set(StorageAnalysis(graph, sixteen).traits.filter { $0.value.contains(.wide) }.keys)
+    for (index, value) in graph.values.enumerated() where value.type?.dataType == .float32 {
+      guard value.constant == nil, let magnitude = ranges[value.name] else { continue }
+      if magnitude * Self.safetyFactor > sixteen.largest {
+        overflows[ValueID(index)] = (value.name, magnitude)
+      } else {
+        measured.insert(ValueID(index))
+      }
+    }
+    for input in graph.inputs where overflows[input] != nil { traits[input] = .wide }
     for (index, value) in graph.values.enumerated() {
       guard let constant = value.constant else { continue }
       let id = ValueID(index)
@@ -55,9 +79,15 @@ struct StorageAnalysis: Sendable {
       decisions.append(Decision(treatment: .fixed, reason: .unknown))
       return
     }
-    let result = resultTraits(problem, node, graph)
+    var result = resultTraits(problem, node, graph)
+    if let output = node.outputs.first, measured.contains(output),
+      !staticallyWide.contains(output)
+    {
+      result.remove(.wide)
+    }
     for output in node.outputs where graph[output].type?.dataType == .float32 {
       traits[output] = result.intersection([.wide, .counted])
+      if overflows[output] != nil { traits[output]?.insert(.wide) }
     }
     let types = graph.types(of: node.inputs + node.outputs).map { $0?.dataType }
     let isDecided = types.contains { $0 == .float16 || $0 == .bfloat16 }
@@ -65,7 +95,16 @@ struct StorageAnalysis: Sendable {
       decisions.append(Decision(treatment: .fixed, reason: .typeOfModel))
       return
     }
+    if let overflow = node.outputs.compactMap({ overflows[$0] }).first {
+      return decisions.append(single(reason(overflow)))
+    }
     decisions.append(decision(problem, node, graph, result))
+  }
+
+  private func reason(
+    _ overflow: (name: String, magnitude: Double)
+  ) -> PrecisionAssignment.Reason {
+    .measured(tensor: overflow.name, overflow.magnitude, sixteen.dataType)
   }
 
   // MARK: Traits
@@ -162,7 +201,9 @@ struct StorageAnalysis: Sendable {
   }
 
   private func range(_ values: [ValueID?]) -> PrecisionAssignment.Reason {
-    constantReason(values) ?? .range(sixteen.dataType)
+    if let known = constantReason(values) { return known }
+    return values.compactMap { $0.flatMap { overflows[$0] } }.first.map(reason)
+      ?? .range(sixteen.dataType)
   }
 
   private func constantReason(_ values: [ValueID?]) -> PrecisionAssignment.Reason? {
@@ -183,7 +224,7 @@ struct StorageAnalysis: Sendable {
     let factors = Array(node.inputs.prefix(problem.family == "attention" ? 3 : 2))
     if let reason = constantReason(factors) { return reason }
     let traits = factors.map(known)
-    if traits.contains(where: { $0.contains(.wide) }) { return .range(sixteen.dataType) }
+    if traits.contains(where: { $0.contains(.wide) }) { return range(factors) }
     let isCounted = traits.allSatisfy { $0.contains(.constant) || $0.contains(.counted) }
     return isCounted && traits.contains { $0.contains(.counted) }
       ? .counted(sixteen.dataType) : nil

@@ -40,6 +40,7 @@ struct BenchCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var build: BuildOptions
+  @OptionGroup var calibration: CalibrationOptions
 
   func validate() throws {
     if let steps, steps < 1 { throw ValidationError("--steps must be at least 1, not \(steps)") }
@@ -52,8 +53,14 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     let display = common.json ? nil : ProgressDisplay()
     let source = try EngineSource(model)
+    var ranges: Calibration?
+    if calibration.isGiven {
+      let builder = EngineSource.builder(common, build, progress: nil)
+      let model = try source.model(seed: common.seed)
+      ranges = try calibration.prepare(model, builder, divides: false, display).calibration
+    }
     var candidates = try variants(source).map { variant in
-      try Candidate(variant, source, self, display: display)
+      try Candidate(variant, source, self, ranges: ranges, display: display)
     }
     try measure(&candidates, display)
     let report = try self.report(candidates)
@@ -136,7 +143,8 @@ struct Candidate {
   private(set) var deviceTimes: [Double] = []
 
   init(
-    _ variant: Variant, _ source: EngineSource, _ command: BenchCommand, display: ProgressDisplay?
+    _ variant: Variant, _ source: EngineSource, _ command: BenchCommand, ranges: Calibration?,
+    display: ProgressDisplay?
   ) throws {
     name = variant.name
     let clock = ContinuousClock()
@@ -147,6 +155,7 @@ struct Candidate {
       var builder = EngineSource.builder(command.common, command.build, progress: display)
       builder.optimizations = variant.optimizations
       builder.precision = variant.precision
+      builder.calibration = ranges
       if variant.name != command.common.precision { builder.dumpDirectory = nil }
       engine = try builder.buildNow(try source.model(command.common))
     }

@@ -27,13 +27,16 @@ struct CompareCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var build: BuildOptions
+  @OptionGroup var calibration: CalibrationOptions
 
   func run() throws {
     let model = try EngineSource(model).model(common)
     let display = common.json ? nil : ProgressDisplay()
     var build = build
     if build.timingCache == nil { build.tuning = min(build.tuning, 1) }
-    let builder = EngineSource.builder(common, build, progress: display)
+    var builder = EngineSource.builder(common, build, progress: display)
+    builder.calibration =
+      try calibration.prepare(model, builder, divides: false, display).calibration
     let comparison = try Comparison(model, builder: builder, inputs: try inputs(model))
     let tolerance = tolerance ?? Comparison.tolerance(for: builder.precision)
     let first = comparison.firstBeyond(tolerance)

@@ -27,6 +27,7 @@ struct InspectCommand: ParsableCommand {
   var steps = 10
 
   @OptionGroup var common: CommonOptions
+  @OptionGroup var calibration: CalibrationOptions
 
   @Option(help: "How hard to tune a model: 0 (cost model alone) to 5.")
   var tuning = 0
@@ -54,7 +55,7 @@ struct InspectCommand: ParsableCommand {
       let isImportable = try showsLayers(of: description)
       guard isImportable else { return }
     }
-    let engine = try source.engine(common, build, progress: display)
+    let engine = try calibration.engine(source, common, build, display)
     let context = try engine.makeContext(shapes: common.shapesByName)
     if let kernels, let chip = KernelListing.chips[kernels] {
       guard let compiled = context.tuned else {

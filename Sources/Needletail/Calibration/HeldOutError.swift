@@ -1,0 +1,108 @@
+import EngineFormat
+import Foundation
+import GraphModel
+import KernelModel
+import TensorModel
+
+/// How far an engine is from the same network in FP32 on data that its ranges were not taken from.
+package struct HeldOutError: Sendable {
+  package struct Entry: Sendable {
+    package var name: String
+    package var kind: String
+    /// Norm of the difference over norm, over all samples.
+    package var relativeError: Double
+  }
+
+  package private(set) var samples = 0
+  package private(set) var outputs: [Entry] = []
+  /// The layers with the largest errors, largest first.
+  package private(set) var worstLayers: [Entry] = []
+
+  package var largest: Double { outputs.map(\.relativeError).max() ?? 0 }
+
+  /// - Parameter builder: what built the engine.
+  package init(
+    of engine: Engine, _ model: Model, builder: Builder, data: CalibrationData,
+    progress: (Double) -> Void = { _ in }
+  ) throws(NeedletailError) {
+    let reference = try builder.reference.buildNow(model)
+    var sums: [String: ErrorSum] = [:]
+    for index in 0..<data.batchCount {
+      progress(Double(index) / Double(data.batchCount))
+      let batch = try data.tensors(ofBatch: index)
+      let expected = try reference.runNow(batch)
+      for (name, tensor) in try engine.runNow(batch) {
+        if let other = expected[name] { sums[name, default: ErrorSum()].add(tensor, other) }
+      }
+      samples += max(try engine.arranged(batch).first?.shape.first ?? 1, 1)
+    }
+    progress(1)
+    outputs = engine.outputs.map {
+      Entry(name: $0.name, kind: "output", relativeError: sums[$0.name]?.relative ?? 0)
+    }
+    let first = try data.tensors(ofBatch: 0)
+    worstLayers = Array(try Self.layers(engine, reference, first).prefix(5))
+  }
+
+  /// - Throws: `NeedletailError` that names the layers with the largest errors.
+  package func require(atMost bound: Double) throws(NeedletailError) {
+    guard !(largest <= bound) else { return }
+    let layers = worstLayers.map { "'\($0.name)' \(Self.short($0.relativeError))" }
+    throw NeedletailError(
+      .build,
+      "the error on \(samples) held-out samples is \(Self.short(largest)), above the bound of "
+        + "\(bound); no engine is written; largest errors: \(layers.joined(separator: ", "))")
+  }
+
+  private static func short(_ number: Double) -> String { String(format: "%.3g", number) }
+
+  private static func layers(
+    _ engine: Engine, _ reference: Engine, _ batch: [String: Tensor]
+  ) throws(NeedletailError) -> [Entry] {
+    let expected = try values(reference, batch)
+    let found = try values(engine, batch)
+    let entries = found.compactMap { name, value -> Entry? in
+      guard let other = expected[name]?.tensor, other.shape == value.tensor.shape else {
+        return nil
+      }
+      let error = TensorDifference(value.tensor, other).relative
+      return Entry(name: name, kind: value.kind, relativeError: error)
+    }
+    return entries.sorted { ($1.relativeError, $0.name) < ($0.relativeError, $1.name) }
+  }
+
+  private static func values(
+    _ engine: Engine, _ batch: [String: Tensor]
+  ) throws(NeedletailError) -> [String: (tensor: Tensor, kind: String)] {
+    let tapped = engine.contents.graph.withAllValuesAsOutputs()
+    let executor = GraphExecutor(tapped, runtime: engine.executor.runtime)
+    let results = try executor.run(try engine.arranged(batch))
+    var values: [String: (tensor: Tensor, kind: String)] = [:]
+    for ((name, value), tensor) in zip(tapped.outputs, results) {
+      values[name] = (tensor, tapped.kind(of: value))
+    }
+    return values
+  }
+}
+
+/// Sums of squares over many tensors.
+private struct ErrorSum {
+  private var difference = 0.0
+  private var norm = 0.0
+
+  mutating func add(_ found: Tensor, _ expected: Tensor) {
+    guard found.shape == expected.shape, let a = found.numbers(), let b = expected.numbers() else {
+      if !found.isIdentical(to: expected) { difference = .infinity }
+      return
+    }
+    for (x, y) in zip(a, b) {
+      if y.isFinite { norm += y * y }
+      if x == y || (x.isNaN && y.isNaN) { continue }
+      difference += x.isFinite && y.isFinite ? (x - y) * (x - y) : .infinity
+    }
+  }
+
+  var relative: Double {
+    difference == 0 ? 0 : norm == 0 ? .infinity : (difference / norm).squareRoot()
+  }
+}
