@@ -132,7 +132,8 @@ extension GraphBuilder {
     _ record: OperatorRecord, named name: String, _ inputs: [ValueID?], outputs count: Int = 1
   ) -> [ValueID] {
     let outputs = (0..<count).map { index in
-      graph.addValue(Value(name: index == 0 ? name : "\(name):\(index)"))
+      // Not the node's own name: that is for what the node computes on the way.
+      graph.addValue(Value(name: count == 1 ? "\(name):0" : "\(name):output:\(index)"))
     }
     graph.addNode(
       Node(

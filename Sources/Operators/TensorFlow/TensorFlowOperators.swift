@@ -3,6 +3,8 @@ package import GraphModel
 /// Operators as TensorFlow spells them: channels last, axes and shapes as operands, 32-bit indices.
 package enum TensorFlowOperators {
   package static let all: [any Operator.Type] = [
+    TensorFlowSpaceBatches.self,
+    TensorFlowLocalResponse.self,
     TensorFlowUnaryOperator.self,
     TensorFlowBinaryOperator.self,
     TensorFlowLeakyRelu.self,
