@@ -128,10 +128,12 @@ package struct TensorDifference: Sendable {
 }
 
 extension Graph {
-  /// The graph with every value that a kernel computes as an output, besides its own.
-  func withAllValuesAsOutputs() -> Graph {
+  /// The graph whose outputs are the values that kernels compute, under their own names.
+  ///
+  /// - Parameter includesOutputs: whether the outputs that it had are among them.
+  func withAllValuesAsOutputs(includesOutputs: Bool = false) -> Graph {
     var result = self
-    var listed = Set(outputs.map(\.value))
+    var listed = includesOutputs ? [] : Set(outputs.map(\.value))
     result.outputs = []
     for (_, node) in liveNodes {
       guard case .kernel = node.operation else { continue }

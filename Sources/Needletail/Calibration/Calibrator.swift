@@ -20,7 +20,8 @@ package struct Calibrator {
     hash = try model.sha256()
     engine = try builder.reference.buildNow(model)
     tapped = GraphExecutor(
-      engine.contents.graph.withAllValuesAsOutputs(), runtime: engine.executor.runtime)
+      engine.contents.graph.withAllValuesAsOutputs(includesOutputs: true),
+      runtime: engine.executor.runtime)
   }
 
   package mutating func observe(_ batch: [String: Tensor]) throws(NeedletailError) {

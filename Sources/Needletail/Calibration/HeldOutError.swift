@@ -74,7 +74,7 @@ package struct HeldOutError: Sendable {
   private static func values(
     _ engine: Engine, _ batch: [String: Tensor]
   ) throws(NeedletailError) -> [String: (tensor: Tensor, kind: String)] {
-    let tapped = engine.contents.graph.withAllValuesAsOutputs()
+    let tapped = engine.contents.graph.withAllValuesAsOutputs(includesOutputs: true)
     let executor = GraphExecutor(tapped, runtime: engine.executor.runtime)
     let results = try executor.run(try engine.arranged(batch))
     var values: [String: (tensor: Tensor, kind: String)] = [:]

@@ -56,7 +56,7 @@ struct BenchCommand: ParsableCommand {
     var ranges: Calibration?
     if calibration.isGiven {
       let builder = EngineSource.builder(common, build, progress: nil)
-      let model = try source.model(seed: common.seed)
+      let model = try source.model(common)
       ranges = try calibration.prepare(model, builder, divides: false, display).calibration
     }
     var candidates = try variants(source).map { variant in

@@ -81,7 +81,7 @@ struct BuildCommand: ParsableCommand {
     guard calibration.isGiven else {
       return (try source.engine(common, build, progress: display), nil)
     }
-    let model = try source.model(seed: common.seed)
+    let model = try source.model(common)
     var builder = EngineSource.builder(common, build, progress: display)
     let data = try calibration.prepare(model, builder, divides: maxError != nil, display)
     builder.calibration = data.calibration

@@ -72,7 +72,7 @@ struct CalibrateCommand: ParsableCommand {
 
   private func calibrated() throws -> (Calibration, leftOut: Int) {
     let display = common.json ? nil : ProgressDisplay()
-    let network = try EngineSource(model ?? "").model(seed: common.seed)
+    let network = try EngineSource(model ?? "").model(common)
     let data = try CalibrationData(
       contentsOf: URL(fileURLWithPath: calibration ?? ""), for: network, batch: batch,
       shapes: common.shapesByName)

@@ -46,7 +46,7 @@ struct CalibrationOptions: ParsableArguments {
     _ display: ProgressDisplay?
   ) throws(NeedletailError) -> Engine {
     guard isGiven else { return try source.engine(common, build, progress: display) }
-    let model = try source.model(seed: common.seed)
+    let model = try source.model(common)
     var builder = EngineSource.builder(common, build, progress: display)
     builder.calibration = try prepare(model, builder, divides: false, display).calibration
     return try builder.buildNow(model)
