@@ -61,7 +61,9 @@ extension KernelProblem {
     case .reduction(let p): base = "reduction \(p.function.rawValue) over \(p.axes)"
     case .convolution(let p):
       let kind = p.isTransposed ? "transposed convolution" : "convolution"
-      base = "\(kind) strides \(p.strides) pads \(p.padsBefore)\(p.padsAfter) groups \(p.groups)"
+      let value = p.padValue == 0 ? "" : " of \(p.padValue)"
+      base =
+        "\(kind) strides \(p.strides) pads \(p.padsBefore)\(p.padsAfter)\(value) groups \(p.groups)"
     case .matmul(let p):
       base = "matmul\(p.transposesA ? " a^T" : "")\(p.transposesB ? " b^T" : "")"
     case .window(let p): base = "window \(p.function) \(p.kernel) strides \(p.strides)"

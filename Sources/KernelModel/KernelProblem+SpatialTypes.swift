@@ -15,8 +15,13 @@ extension Convolution {
       throw ProblemError(
         "strides \(strides), dilations \(dilations) and groups \(groups) must be positive")
     }
-    guard x.dataType == weights.dataType else {
+    guard let sum = x.dataType.sumOfProducts(with: weights.dataType) else {
       throw ProblemError("x is \(x.dataType) and the weights are \(weights.dataType)")
+    }
+    guard padValue == 0 || sum != x.dataType && !isTransposed,
+      x.dataType.integerRange?.contains(Int64(padValue)) ?? (padValue == 0)
+    else {
+      throw ProblemError("x of \(x.dataType) cannot be padded with \(padValue)")
     }
     let perGroup = isTransposed ? weights.shape[0] : weights.shape[1] * Dimension(groups)
     guard Normalization.agree(perGroup, x.shape[1]) else {
@@ -30,7 +35,7 @@ extension Convolution {
     }
     var dimensions = [x.shape[0], outputChannels]
     for axis in 0..<spatial { dimensions.append(outputExtent(axis, x: x, weights: weights)) }
-    return TensorType(x.dataType, Shape(dimensions))
+    return TensorType(sum, Shape(dimensions))
   }
 
   private func outputExtent(_ axis: Int, x: TensorType, weights: TensorType) -> Dimension {
@@ -44,12 +49,24 @@ extension Convolution {
   }
 }
 
+extension DataType {
+  /// Whether numbers of the type are 8-bit integers.
+  package var isByte: Bool { self == .int8 || self == .uint8 }
+
+  /// The type that products with numbers of another type are summed in: `int32` for 8-bit integers, for
+  /// all others their common type.
+  package func sumOfProducts(with other: DataType) -> DataType? {
+    if isByte, other.isByte { return .int32 }
+    return self == other ? self : nil
+  }
+}
+
 extension MatrixProduct {
   package func outputType(a: TensorType, b: TensorType) throws(ProblemError) -> TensorType {
     guard a.rank >= 2, b.rank >= 2 else {
       throw ProblemError("matrix product of ranks \(a.rank) and \(b.rank)")
     }
-    guard a.dataType == b.dataType else {
+    guard let sum = a.dataType.sumOfProducts(with: b.dataType) else {
       throw ProblemError("a is \(a.dataType) and b is \(b.dataType)")
     }
     let (m, k) =
@@ -65,7 +82,7 @@ extension MatrixProduct {
       let batch = ShapeMath.broadcast(
         Shape(Array(a.shape.dimensions.dropLast(2))), Shape(Array(b.shape.dimensions.dropLast(2))))
     else { throw ProblemError("the batch extents of \(a.shape) and \(b.shape) do not broadcast") }
-    return TensorType(a.dataType, Shape(batch.dimensions + [m, n]))
+    return TensorType(sum, Shape(batch.dimensions + [m, n]))
   }
 }
 

@@ -14,9 +14,11 @@ package enum KernelProblem: Hashable, Sendable, Codable {
   /// Input: x. One output.
   case reduction(Reduction)
   /// Inputs: x `[N, C, spatial...]`, weights `[M, C / groups, kernel...]` (transposed:
-  /// `[C, M / groups, kernel...]`). Output `[N, M, spatial...]`.
+  /// `[C, M / groups, kernel...]`). Output `[N, M, spatial...]`. Factors of 8-bit integers, signed or not,
+  /// are summed in `int32`.
   case convolution(Convolution)
-  /// Inputs: a `[..., M, K]`, b `[..., K, N]`, batch extents broadcast. Output `[..., M, N]`.
+  /// Inputs: a `[..., M, K]`, b `[..., K, N]`, batch extents broadcast. Output `[..., M, N]`. Factors of
+  /// 8-bit integers, signed or not, are summed in `int32`.
   case matmul(MatrixProduct)
   /// Pooling. Input: x `[N, C, spatial...]`. Output likewise, and the indices where asked for.
   case window(Window)
@@ -85,7 +87,7 @@ package struct Reduction: Hashable, Sendable, Codable {
 }
 
 /// Cross-correlation over any number of spatial axes, or its transpose.
-package struct Convolution: Hashable, Sendable, Codable {
+package struct Convolution: Hashable, Sendable {
   package var strides: [Int]
   package var dilations: [Int]
   package var padsBefore: [Dimension]
@@ -94,11 +96,13 @@ package struct Convolution: Hashable, Sendable, Codable {
   package var isTransposed: Bool
   /// Transposed only: extents added at the end of each spatial axis.
   package var outputPadding: [Int]
+  /// 8-bit integers only: what x is taken to hold outside of its extent, the zero point of its numbers.
+  package var padValue: Int
   package var epilogue: ScalarExpression
 
   package init(
     strides: [Int], dilations: [Int], padsBefore: [Dimension], padsAfter: [Dimension],
-    groups: Int = 1, isTransposed: Bool = false, outputPadding: [Int] = [],
+    groups: Int = 1, isTransposed: Bool = false, outputPadding: [Int] = [], padValue: Int = 0,
     epilogue: ScalarExpression = .operand(0)
   ) {
     self.strides = strides
@@ -108,6 +112,7 @@ package struct Convolution: Hashable, Sendable, Codable {
     self.groups = groups
     self.isTransposed = isTransposed
     self.outputPadding = outputPadding.isEmpty ? strides.map { _ in 0 } : outputPadding
+    self.padValue = padValue
     self.epilogue = epilogue
   }
 }

@@ -8,7 +8,7 @@ enum PaddingFusion {
 
   static let convolution = Rule("pad + convolution => convolution") { graph, id, node, problem in
     guard case .convolution(var convolution) = problem, !convolution.isTransposed,
-      let pad = Padding(graph, node.inputs[0]), pad.value == 0
+      let pad = Padding(graph, node.inputs[0]), pad.value == Double(convolution.padValue)
     else { return nil }
     convolution.padsBefore = pad.added(to: convolution.padsBefore, pad.before)
     convolution.padsAfter = pad.added(to: convolution.padsAfter, pad.after)

@@ -25,10 +25,11 @@ extension Interpreter {
       case (.floating(let a), .floating(let w)):
         .floating(loops.run(a, w, count: output.elementCount))
       case (.integer(let a), .integer(let w)):
-        .integer(loops.run(a, w, count: output.elementCount))
+        .integer(loops.run(a, w, count: output.elementCount, padValue: Int64(problem.padValue)))
       default: throw ProblemError("x is \(x.dataType), the weights are \(weights.dataType)")
       }
-    return try finish(values, x.dataType, problem.epilogue, inputs, own: 2, output)
+    let sum = x.dataType.sumOfProducts(with: weights.dataType) ?? x.dataType
+    return try finish(values, sum, problem.epilogue, inputs, own: 2, output)
   }
 }
 
@@ -41,6 +42,23 @@ private struct ConvolutionLoops {
   /// Channels of each group.
   var inputChannels: Int
   var outputChannels: Int
+
+  /// With x padded by a number: what is less by it is padded by zero, and the number's own products are added.
+  func run(_ x: [Int64], _ weights: [Int64], count: Int, padValue: Int64) -> [Int64] {
+    guard padValue != 0 else { return run(x, weights, count: count) }
+    var result = run(x.map { $0 &- padValue }, weights, count: count)
+    let channels = groups * outputChannels
+    guard channels > 0 else { return result }
+    let depth = weights.count / channels
+    let pixels = windows.windows.reduce(1, *)
+    for m in 0..<channels {
+      let sum = weights[m * depth..<(m + 1) * depth].reduce(0, &+)
+      for n in 0..<batch {
+        for pixel in 0..<pixels { result[(n * channels + m) * pixels + pixel] &+= padValue &* sum }
+      }
+    }
+    return result
+  }
 
   func run<Value: Accumulator>(_ x: [Value], _ weights: [Value], count: Int) -> [Value] {
     var result = [Value](repeating: .zero, count: count)

@@ -21,7 +21,8 @@ extension Interpreter {
       case (.integer(let x), .integer(let y)): .integer(loops.run(x, y, batchA, batchB))
       default: throw ProblemError("a is \(a.dataType) and b is \(b.dataType)")
       }
-    return try finish(values, a.dataType, problem.epilogue, inputs, own: 2, output)
+    let sum = a.dataType.sumOfProducts(with: b.dataType) ?? a.dataType
+    return try finish(values, sum, problem.epilogue, inputs, own: 2, output)
   }
 }
 

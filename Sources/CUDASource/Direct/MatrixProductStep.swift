@@ -13,6 +13,7 @@ struct MatrixProductStep: Sendable {
   init?(_ request: CUDARequest) {
     guard case .matmul(let problem) = request.step.problem, request.step.inputs.count >= 2,
       let a = request.step.inputs[0], let b = request.step.inputs[1], a.rank >= 2, b.rank >= 2,
+      a.dataType.sumOfProducts(with: b.dataType) == a.dataType,
       let epilogue = DirectEpilogue(request, valueType: a.dataType), epilogue.output.rank >= 2
     else { return nil }
     let batch = Array(epilogue.output.shape.dropLast(2))

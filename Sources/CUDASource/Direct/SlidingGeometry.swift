@@ -74,6 +74,7 @@ struct ConvolutionStep: Sendable {
   init?(_ request: CUDARequest) {
     guard case .convolution(let problem) = request.step.problem, request.step.inputs.count >= 2,
       let x = request.step.inputs[0], let weights = request.step.inputs[1], x.rank >= 3,
+      x.dataType.sumOfProducts(with: weights.dataType) == x.dataType,
       let epilogue = DirectEpilogue(request, valueType: x.dataType), weights.rank == x.rank,
       problem.groups > 0
     else { return nil }
