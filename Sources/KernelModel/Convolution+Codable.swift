@@ -1,4 +1,4 @@
-package import TensorModel
+import TensorModel
 
 /// A convolution is written without the members that only integers have, unless it has them.
 extension Convolution: Codable {
