@@ -32,6 +32,8 @@ public struct Builder: Sendable {
   public var progress: (@Sendable (BuildProgress) -> Void)?
 
   package var precision = Precision.fp32
+  /// Why layers do not get the precision, by the names of nodes.
+  package var excluded: [String: PrecisionAssignment.Reason] = [:]
   package var optimizations = Optimizations.all
   package var dumpDirectory: String?
   package var instructionSet: String?
@@ -53,8 +55,9 @@ public struct Builder: Sendable {
     pipeline.precision = precision
     if let calibration {
       try calibration.verify(model)
-      pipeline.ranges = calibration.table.absoluteMaxima
+      pipeline.calibration = calibration.table
     }
+    pipeline.excluded = excluded
     if let dumpDirectory { pipeline.trace = try StepTrace(directory: dumpDirectory) }
     progress?(BuildProgress(phase: .optimizing, fraction: 0, detail: model.name))
     let fixed = try model.graph.fixingInputs(shapes)

@@ -38,8 +38,10 @@ package struct Optimizations: OptionSet, Sendable, Hashable {
 package struct Pipeline: Sendable {
   package var optimizations: Optimizations = .all
   package var precision: Precision = .fp32
-  /// The largest magnitudes that calibration has seen, by the names of values.
-  package var ranges: [String: Double] = [:]
+  /// What calibration has seen.
+  package var calibration: CalibrationTable?
+  /// Why layers do not get the precision, by the names of nodes.
+  package var excluded: [String: PrecisionAssignment.Reason] = [:]
   package var limits = Limits()
   package var trace: StepTrace?
 
@@ -73,7 +75,8 @@ package struct Pipeline: Sendable {
   private func assignPrecisions(_ graph: Graph) throws(NeedletailError) -> PrecisionAssignment {
     let wanted = optimizations.contains(.precisionCalibration) ? precision : .fp32
     do {
-      let assignment = try PrecisionPolicy.assign(graph, wanted, ranges: ranges)
+      let assignment = try PrecisionPolicy.assign(
+        graph, wanted, table: calibration, excluded: excluded)
       trace?.write("precision-assignment", assignment.description)
       return assignment
     } catch { throw NeedletailError(.build, error.description) }

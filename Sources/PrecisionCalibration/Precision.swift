@@ -7,8 +7,8 @@ package enum Precision: String, CaseIterable, Sendable, Hashable, Codable {
   /// Whether engines can be built for it.
   package var isImplemented: Bool {
     switch self {
-    case .fp32, .tf32, .fp16, .bf16: true
-    case .int8, .fp8: false
+    case .fp32, .tf32, .fp16, .bf16, .int8: true
+    case .fp8: false
     }
   }
 
@@ -37,12 +37,16 @@ package enum Precision: String, CaseIterable, Sendable, Hashable, Codable {
 /// A precision that cannot be given.
 package enum PrecisionError: Error, Sendable, Hashable, CustomStringConvertible {
   case notImplemented(Precision)
+  case notCalibrated(Precision)
 
   package var description: String {
     switch self {
     case .notImplemented(let precision):
       "precision \(precision.rawValue) (\(precision.summary)) is not implemented; use one of "
         + Precision.allCases.filter(\.isImplemented).map(\.rawValue).joined(separator: ", ")
+    case .notCalibrated(let precision):
+      "precision \(precision.rawValue) needs the ranges of the model's tensors: give samples to "
+        + "calibrate with (--calibration) or a table of them (--calibration-table)"
     }
   }
 }

@@ -42,6 +42,17 @@ package struct PrecisionAssignment: Sendable {
     case runningTotal
     case ordering
     case accumulation
+    /// Integers are multiplied by constant weights alone.
+    case weightsNotConstant
+    /// Sums of so many products leave 32 bits.
+    case tooDeep(Int)
+    case notCalibrated(String)
+    /// A tensor whose numbers were all zero in calibration, or not all finite.
+    case noRange(String)
+    /// Seconds in the precision asked for, conversions included, and in the one it has.
+    case slower(Double, than: Double)
+    /// What the layer alone would add to the error of the outputs.
+    case sensitive(Double)
   }
 
   package private(set) var requested: Precision
@@ -49,6 +60,10 @@ package struct PrecisionAssignment: Sendable {
   package private(set) var entries: [Entry]
   /// What a precision of 16 bits is decided by; nil for any other.
   let analysis: StorageAnalysis?
+  /// What integers are decided by; nil for any other precision.
+  let quantization: QuantizationAnalysis?
+  /// How values are stored that are integers alone, by name.
+  package private(set) var storage: [String: QuantizedStorage] = [:]
 
   /// How many nodes have each precision.
   package var counts: [(precision: Precision, count: Int)] {
@@ -71,10 +86,15 @@ package struct PrecisionAssignment: Sendable {
     return "'\(first.node)' (\(first.operation)) stays in fp32: \(first.reason)\(others)"
   }
 
-  init(requested: Precision, entries: [Entry], analysis: StorageAnalysis? = nil) {
+  init(
+    requested: Precision, entries: [Entry], analysis: StorageAnalysis? = nil,
+    quantization: QuantizationAnalysis? = nil, storage: [String: QuantizedStorage] = [:]
+  ) {
     self.requested = requested
     self.entries = entries
     self.analysis = analysis
+    self.quantization = quantization
+    self.storage = storage
   }
 }
 
@@ -119,7 +139,24 @@ extension PrecisionAssignment.Reason: CustomStringConvertible {
     case .runningTotal: "running totals grow"
     case .ordering: "rounding would make different elements equal"
     case .accumulation: "sums of scattered elements are kept in single precision"
+    case .weightsNotConstant: "its weights are not constant"
+    case .tooDeep(let depth): "sums of \(depth) products of bytes may leave 32 bits"
+    case .notCalibrated(let tensor): "calibration has not seen '\(tensor)'"
+    case .noRange(let tensor): "'\(tensor)' was zero or not finite in calibration"
+    case .slower(let seconds, let other):
+      "slower: \(Self.microseconds(seconds)) us with its conversions, \(Self.microseconds(other)) us in fp32"
+    case .sensitive(let error): "it alone adds \(Self.short(error)) to the error"
     }
+  }
+
+  private static func microseconds(_ seconds: Double) -> Double { (seconds * 1e7).rounded() / 10 }
+
+  /// Three digits.
+  private static func short(_ number: Double) -> Double {
+    guard number > 0, number.isFinite else { return number }
+    var unit = 1e-12
+    while unit * 1000 < number { unit *= 10 }
+    return (number / unit).rounded() * unit
   }
 
   private static func largest(_ type: DataType) -> Double { SixteenBits(type)?.largest ?? 0 }

@@ -4,12 +4,20 @@ import TensorModel
 
 /// The place where the precision of every layer is decided.
 package enum PrecisionPolicy {
-  /// - Parameter ranges: the largest magnitudes of tensors that calibration has seen, by name.
-  /// - Throws: `PrecisionError.notImplemented` for a precision that engines cannot be built for.
+  /// - Parameters:
+  ///   - table: what calibration has seen of the graph's tensors.
+  ///   - excluded: why layers do not get the precision, by the names of nodes.
+  /// - Throws: `PrecisionError` for a precision that engines cannot be built for, or not without a table.
   package static func assign(
-    _ graph: Graph, _ precision: Precision, ranges: [String: Double] = [:]
+    _ graph: Graph, _ precision: Precision, table: CalibrationTable? = nil,
+    excluded: [String: PrecisionAssignment.Reason] = [:]
   ) throws(PrecisionError) -> PrecisionAssignment {
     guard precision.isImplemented else { throw .notImplemented(precision) }
+    if precision == .int8 {
+      guard let table else { throw .notCalibrated(precision) }
+      return quantizing(graph, QuantizationAnalysis(graph, table, excluded: excluded))
+    }
+    let ranges = table?.absoluteMaxima ?? [:]
     let analysis = precision.storageType.flatMap(SixteenBits.init).map {
       StorageAnalysis(graph, $0, ranges: ranges)
     }
@@ -17,6 +25,25 @@ package enum PrecisionPolicy {
       entry(graph, item.node, precision, analysis?.decisions[index])
     }
     return PrecisionAssignment(requested: precision, entries: entries, analysis: analysis)
+  }
+
+  private static func quantizing(
+    _ graph: Graph, _ analysis: QuantizationAnalysis
+  ) -> PrecisionAssignment {
+    let entries = graph.liveNodes.map { id, node in
+      var result = entry(graph, node, .int8, nil)
+      guard result.precision == .fp32 else { return result }
+      if analysis.layers[id] != nil {
+        (result.precision, result.reason) = (.int8, .requested)
+      } else {
+        result.reason = analysis.reasons[id] ?? .noProducts
+      }
+      return result
+    }
+    var storage: [String: QuantizedStorage] = [:]
+    for value in analysis.stored { storage[graph[value].name] = analysis.storage[value] }
+    return PrecisionAssignment(
+      requested: .int8, entries: entries, quantization: analysis, storage: storage)
   }
 
   private static func entry(

@@ -6,7 +6,8 @@ import TensorModel
 ///
 /// Under 16 bits, layers take and give 16-bit numbers; a value is cast at most once, and only where no
 /// kernel that writes or reads it can do so itself. Inputs and outputs of the graph keep their types, and a
-/// graph that has been rewritten stays as it is. Under TF32, contractions of `float32` are marked.
+/// graph that has been rewritten stays as it is. Under TF32, contractions of `float32` are marked. Under INT8,
+/// contractions multiply bytes, and the values between them are stored as such.
 package enum PrecisionRewriter {
   /// - Parameter assignment: what `PrecisionPolicy.assign` gave for this very graph.
   /// - Throws: `GraphError` where the assignment is that of another graph.
@@ -16,6 +17,10 @@ package enum PrecisionRewriter {
     let precision = assignment.requested
     let result = try rewritingBodies(graph, precision)
     if precision == .tf32 { return markingContractions(result) }
+    if let quantization = assignment.quantization {
+      var writer = QuantizationWriter(result, quantization)
+      return try writer.write()
+    }
     guard let analysis = assignment.analysis else { return result }
     guard analysis.decisions.count == graph.liveNodes.count else {
       throw GraphError("the precisions were assigned to another graph than '\(graph.name)'")
@@ -33,7 +38,9 @@ package enum PrecisionRewriter {
       var bodies: [Graph] = []
       for body in control.bodies {
         let assignment: PrecisionAssignment
-        do { assignment = try PrecisionPolicy.assign(body, precision) } catch {
+        // What bodies compute is not calibrated.
+        let inside = precision == .int8 ? .fp32 : precision
+        do { assignment = try PrecisionPolicy.assign(body, inside) } catch {
           throw GraphError(error.description)
         }
         bodies.append(try apply(body, assignment))

@@ -12,6 +12,9 @@ package struct Calibrator {
   private let engine: Engine
   private let tapped: GraphExecutor
   private var observers: [String: ActivationObserver] = [:]
+  /// The axes of the channels that contractions sum over, by the names of what they read.
+  private let channelAxes: [String: Int]
+  private var channels: [String: ChannelStatistics] = [:]
   private var samples = 0
 
   /// - Parameter builder: where and how to run; its precision is not looked at.
@@ -19,6 +22,7 @@ package struct Calibrator {
     self.model = model
     hash = try model.sha256()
     engine = try builder.reference.buildNow(model)
+    channelAxes = QuantizationAnalysis.channelAxes(engine.contents.graph)
     tapped = GraphExecutor(
       engine.contents.graph.withAllValuesAsOutputs(includesOutputs: true),
       runtime: engine.executor.runtime)
@@ -48,6 +52,7 @@ package struct Calibrator {
             start: bytes.baseAddress?.assumingMemoryBound(to: Float.self),
             count: tensor.elementCount)
           try observers[name, default: ActivationObserver()].observe(numbers, samples: size)
+          try observeChannels(name, numbers, tensor.shape)
         }
       } else if let numbers = tensor.numbers() {
         try observers[name, default: ActivationObserver()]
@@ -56,13 +61,22 @@ package struct Calibrator {
     } catch { throw NeedletailError(.input, "tensor '\(name)': \(error.description)") }
   }
 
+  private mutating func observeChannels(
+    _ name: String, _ numbers: UnsafeBufferPointer<Float>, _ shape: [Int]
+  ) throws(CalibrationError) {
+    guard let axis = channelAxes[name], shape.count >= 2 else { return }
+    let extent = shape[axis < 0 ? shape.count + axis : axis]
+    try channels[name, default: ChannelStatistics(axis: axis, channels: extent)]
+      .observe(numbers, shape: shape)
+  }
+
   /// - Parameter method: nil for the best of each tensor.
   package func finish(method: CalibrationMethod?) throws(NeedletailError) -> Calibration {
     guard samples > 0 else { throw NeedletailError(.input, "the calibration set is empty") }
     return Calibration(
       CalibrationTable(
         model: model.name, modelSHA256: hash, method: method, samples: samples,
-        observers: observers))
+        observers: observers, channels: channels))
   }
 }
 

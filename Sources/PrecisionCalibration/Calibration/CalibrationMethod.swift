@@ -23,6 +23,7 @@ package enum CalibrationError: Error, Sendable, Hashable, CustomStringConvertibl
   case format(Int)
   case unknownMethod(String)
   case nothingToMerge
+  case differentChannels(Int, Int)
 
   package var description: String {
     switch self {
@@ -37,6 +38,8 @@ package enum CalibrationError: Error, Sendable, Hashable, CustomStringConvertibl
     case .unknownMethod(let name):
       "method '\(name)' is not one of \(CalibrationMethod.requests.joined(separator: ", "))"
     case .nothingToMerge: "no calibration table was given"
+    case .differentChannels(let expected, let found):
+      "a tensor of \(found) channels where \(expected) were seen before"
     }
   }
 }

@@ -22,6 +22,8 @@ package struct CalibrationTable: Sendable, Hashable, Codable {
     package var meanSquaredError: Double
     /// What was seen: all that a merged table needs.
     package var observed: ActivationObserver
+    /// Of tensors that products are taken of.
+    package var channels: ChannelStatistics?
   }
 
   package private(set) var format = Self.currentFormat
@@ -34,13 +36,14 @@ package struct CalibrationTable: Sendable, Hashable, Codable {
 
   package init(
     model: String, modelSHA256: String, method: CalibrationMethod?, samples: Int,
-    observers: [String: ActivationObserver]
+    observers: [String: ActivationObserver], channels: [String: ChannelStatistics] = [:]
   ) {
     self.model = model
     self.modelSHA256 = modelSHA256
     self.method = method?.rawValue ?? CalibrationMethod.automatic
     self.samples = samples
     tensors = observers.filter { !$0.value.isEmpty }.mapValues { Entry($0, method) }
+    for (name, statistics) in channels { tensors[name]?.channels = statistics }
   }
 
   /// The largest magnitude of each tensor.
@@ -57,6 +60,7 @@ package struct CalibrationTable: Sendable, Hashable, Codable {
   {
     guard let first = tables.first else { throw .nothingToMerge }
     var observers = first.tensors.mapValues(\.observed)
+    var channels = first.tensors.compactMapValues(\.channels)
     var samples = first.samples
     for table in tables.dropFirst() {
       try table.verify(modelSHA256: first.modelSHA256)
@@ -65,6 +69,12 @@ package struct CalibrationTable: Sendable, Hashable, Codable {
       }
       for (name, entry) in table.tensors {
         try observers[name, default: ActivationObserver()].merge(entry.observed)
+        guard let statistics = entry.channels else { continue }
+        if channels[name] == nil {
+          channels[name] = statistics
+        } else {
+          try channels[name]?.merge(statistics)
+        }
       }
       let (sum, overflow) = samples.addingReportingOverflow(table.samples)
       guard !overflow else { throw .tooMany }
@@ -72,7 +82,7 @@ package struct CalibrationTable: Sendable, Hashable, Codable {
     }
     return CalibrationTable(
       model: first.model, modelSHA256: first.modelSHA256, method: try first.requestedMethod(),
-      samples: samples, observers: observers)
+      samples: samples, observers: observers, channels: channels)
   }
 
   /// Nil for the best of each tensor.
