@@ -63,6 +63,7 @@ public struct Builder: Sendable {
     let fixed = try model.graph.fixingInputs(shapes)
     let optimized = try pipeline.optimize(fixed)
     let (tactics, choices) = try tacticSource()
+    pipeline.precision = precision.whereNotCalibrated
     let runtime = Runtime(pipeline: pipeline, device: device, tactics: tactics)
     let executor = GraphExecutor(optimized.graph, runtime: runtime)
     try tune(executor)
@@ -224,6 +225,13 @@ extension OptimizedGraph {
     var result: [String: String] = ["precision": precision.requested.rawValue]
     for (rule, count) in report.counts where count > 0 { result["rule: \(rule)"] = "\(count)" }
     if let overflows = precision.overflowSummary { result["range analysis"] = overflows }
+    if precision.requested != .fp32 {
+      result["layers"] = precision.countSummary
+      for entry in precision.exceptions {
+        result["\(entry.precision?.rawValue ?? "-"): '\(entry.node)' (\(entry.operation))"] =
+          entry.reason.description
+      }
+    }
     return result
   }
 }

@@ -52,8 +52,9 @@ package struct Comparison: Sendable {
     let results = try executor.run(try engine.arranged(inputs))
     for ((name, value), tensor) in zip(tapped.outputs, results) {
       let layouts = reference.values[name].map(Self.layouts) ?? []
-      let candidates = layouts.filter { $0.shape == tensor.shape }
-        .map { Self.layer(name, tapped.kind(of: value), tensor, $0) }
+      let real = try engine.realNumbers(tensor, of: name)
+      let candidates = layouts.filter { $0.shape == real.shape }
+        .map { Self.layer(name, tapped.kind(of: value), real, $0) }
       guard let best = candidates.min(by: { $0.relativeError < $1.relativeError }) else {
         unmatched += 1
         continue
@@ -92,6 +93,18 @@ package struct Comparison: Sendable {
     return Layer(
       name: name, kind: kind, shape: found.shape, relativeError: error.relative,
       largestDifference: error.largest)
+  }
+}
+
+extension Engine {
+  /// The numbers of a value inside, where it is stored as integers; what it holds, where it is not.
+  func realNumbers(_ tensor: Tensor, of name: String) throws(NeedletailError) -> Tensor {
+    guard let storage = report?.precision.storage[name], tensor.dataType == .uint8 else {
+      return tensor
+    }
+    do { return try storage.dequantized(tensor) } catch {
+      throw NeedletailError(.build, "value '\(name)': \(error.description)")
+    }
   }
 }
 

@@ -37,7 +37,8 @@ public final class Engine: Sendable {
     device.adopt(code: section?.code ?? [:])
     var pipeline = Pipeline()
     // What is expanded when shapes arrive has the precision of the rest.
-    pipeline.precision = contents.metadata["precision"].flatMap(Precision.init) ?? .fp32
+    let precision = contents.metadata["precision"].flatMap(Precision.init) ?? .fp32
+    pipeline.precision = precision.whereNotCalibrated
     var runtime = Runtime(pipeline: pipeline, device: device, tactics: StoredTactics(section))
     runtime.mapping = contents.mapping
     self.init(

@@ -21,6 +21,10 @@ package enum Precision: String, CaseIterable, Sendable, Hashable, Codable {
     }
   }
 
+  /// The precision of what calibration cannot see: bodies of control flow, and what is expanded when shapes
+  /// arrive.
+  package var whereNotCalibrated: Precision { self == .int8 ? .fp32 : self }
+
   /// What it is, in a few words.
   package var summary: String {
     switch self {

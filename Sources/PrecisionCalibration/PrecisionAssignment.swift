@@ -73,6 +73,11 @@ package struct PrecisionAssignment: Sendable {
     }
   }
 
+  /// `53 in int8, 2 in fp32`.
+  package var countSummary: String {
+    counts.map { "\($0.count) in \($0.precision.rawValue)" }.joined(separator: ", ")
+  }
+
   /// The nodes that calibration keeps from overflowing, in the graph's order.
   package var measuredOverflows: [Entry] {
     entries.filter { if case .measured = $0.reason { true } else { false } }
@@ -84,6 +89,15 @@ package struct PrecisionAssignment: Sendable {
     guard let first = overflows.first else { return nil }
     let others = overflows.count == 1 ? "" : "; with it \(overflows.count - 1) more"
     return "'\(first.node)' (\(first.operation)) stays in fp32: \(first.reason)\(others)"
+  }
+
+  /// Sums of products that are not computed in the precision that was asked for, in the graph's order.
+  package var exceptions: [Entry] {
+    entries.filter { entry in
+      guard entry.precision != nil, entry.precision != requested else { return false }
+      if case .noProducts = entry.reason { return false }
+      return true
+    }
   }
 
   init(
@@ -104,8 +118,7 @@ extension PrecisionAssignment: CustomStringConvertible {
     var lines = entries.map { entry in
       "'\(entry.node)' \(entry.operation): \(entry.precision?.rawValue ?? "-") (\(entry.reason))"
     }
-    let counts = counts.map { "\($0.count) in \($0.precision.rawValue)" }
-    lines.append("\(entries.count) nodes: \(counts.joined(separator: ", "))")
+    lines.append("\(entries.count) nodes: \(countSummary)")
     return lines.joined(separator: "\n") + "\n"
   }
 }

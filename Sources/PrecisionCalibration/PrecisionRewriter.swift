@@ -38,9 +38,7 @@ package enum PrecisionRewriter {
       var bodies: [Graph] = []
       for body in control.bodies {
         let assignment: PrecisionAssignment
-        // What bodies compute is not calibrated.
-        let inside = precision == .int8 ? .fp32 : precision
-        do { assignment = try PrecisionPolicy.assign(body, inside) } catch {
+        do { assignment = try PrecisionPolicy.assign(body, precision.whereNotCalibrated) } catch {
           throw GraphError(error.description)
         }
         bodies.append(try apply(body, assignment))

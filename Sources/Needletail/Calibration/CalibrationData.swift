@@ -106,6 +106,14 @@ public struct CalibrationData: AsyncSequence, Sendable {
     return (part(range.lowerBound..<place), part(place..<range.upperBound))
   }
 
+  /// The first samples as one batch, as far as the model takes so few.
+  package func prefix(_ samples: Int) -> CalibrationData {
+    let count = isFixed ? batch : Swift.min(samples, range.count)
+    return CalibrationData(
+      columns, range.lowerBound..<(range.lowerBound + count), batch: count, isFixed: isFixed,
+      leftOut: leftOut)
+  }
+
   private func part(_ range: Range<Int>) -> CalibrationData {
     CalibrationData(columns, range, batch: batch, isFixed: isFixed, leftOut: leftOut)
   }

@@ -12,10 +12,13 @@ struct BuildCommand: ParsableCommand {
     discussion: """
       needletail build model.onnx -o model.engine
       needletail build model.onnx -o model.engine --shapes image:8x3x224x224 --timing-cache times.json
-      needletail build model.onnx -o model.engine --precision fp16 --calibration x.npy --max-error 0.01
+      needletail build model.onnx -o model.engine --precision int8 --calibration x.npy --max-error 0.01
+      needletail build model.onnx -o model.engine --precision auto --calibration x.npy --labels y.npy \
+        --max-accuracy-loss 0.2
 
-      With --max-error the last quarter of the samples is held out of the ranges. Where the engine's outputs \
-      differ from FP32 by more on them, the build fails and writes nothing.
+      With a bound the last quarter of the samples is held out of the ranges. Where the engine's outputs \
+      differ from FP32 by more on them, the build fails and writes nothing. --precision auto finds the fastest \
+      mixture of int8 and fp32 layers within the bound (--max-error 0.01 where none is given).
       """)
 
   @Argument(help: "A model file, a folder that holds one, or a name of the zoo.")
@@ -34,13 +37,33 @@ struct BuildCommand: ParsableCommand {
       valueName: "error"))
   var maxError: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "The largest loss of top-1 accuracy against FP32, in points, with --labels.",
+      valueName: "points"))
+  var maxAccuracyLoss: Double?
+
+  @Option(help: "A label for each sample of --calibration, .npy of integers.")
+  var labels: String?
+
   func validate() throws {
-    guard let maxError else { return }
-    guard maxError >= 0, maxError.isFinite else {
-      throw ValidationError("--max-error must be a number of at least 0, not \(maxError)")
+    for (name, bound) in [("--max-error", maxError), ("--max-accuracy-loss", maxAccuracyLoss)] {
+      guard let bound else { continue }
+      guard bound >= 0, bound.isFinite else {
+        throw ValidationError("\(name) must be a number of at least 0, not \(bound)")
+      }
+      guard calibration.calibration != nil else {
+        throw ValidationError("\(name) needs samples: give --calibration")
+      }
     }
-    guard calibration.calibration != nil else {
-      throw ValidationError("--max-error needs samples: give --calibration")
+    guard maxError == nil || maxAccuracyLoss == nil else {
+      throw ValidationError("give --max-error or --max-accuracy-loss, not both")
+    }
+    guard (maxAccuracyLoss == nil) == (labels == nil) else {
+      throw ValidationError("--max-accuracy-loss and --labels need each other")
+    }
+    if common.isAutomatic, calibration.calibration == nil {
+      throw ValidationError("--precision auto measures errors on samples: give --calibration")
     }
   }
 
@@ -48,61 +71,85 @@ struct BuildCommand: ParsableCommand {
     let display = common.json ? nil : ProgressDisplay()
     let clock = ContinuousClock()
     let start = clock.now
-    let source = try EngineSource(model)
-    let (engine, error) = try built(source, display)
+    let built = try PrecisionBuild(
+      source: try EngineSource(model), common: common, build: build, calibration: calibration,
+      bound: try bound()
+    ).run(display)
     let seconds = start.duration(to: clock.now).seconds
+    let engine = built.engine
     try engine.write(to: URL(fileURLWithPath: output))
     let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int) ?? nil
     let context = try engine.makeContext(shapes: common.shapesByName)
+    let precision = engine.report?.precision
     let report = Report(
       model: engine.name, engine: output, bytes: size ?? 0, buildSeconds: seconds,
       layers: context.tuned?.tuned.program.steps.count ?? 0, arenaBytes: context.arenaBytes,
-      rangeAnalysis: engine.report?.precision.overflowSummary, heldOutError: error?.largest,
-      heldOutSamples: error?.samples)
-    if common.json {
-      try Output.json(report)
-    } else {
-      Output.line(
-        "\(report.engine): \(Output.bytes(report.bytes)), \(report.layers) layers, "
-          + "arena \(Output.bytes(report.arenaBytes)), built in \(Output.seconds(seconds))")
-      if let analysis = report.rangeAnalysis { Output.line("range analysis: \(analysis)") }
-      if let error {
-        Output.line(
-          String(
-            format: "error on %d held-out samples %.3g, bound %.3g", error.samples, error.largest,
-            maxError ?? 0))
-      }
-    }
+      precision: precision?.countSummary,
+      higherLayers: precision?.exceptions.map {
+        .init(
+          layer: $0.node, operation: $0.operation, precision: $0.precision?.rawValue ?? "-",
+          reason: $0.reason.description)
+      } ?? [],
+      rangeAnalysis: precision?.overflowSummary, heldOutLoss: built.heldOut?.loss,
+      heldOutSamples: built.heldOut?.samples, bound: built.bound?.limit,
+      boundOn: built.bound?.name)
+    if common.json { return try Output.json(report) }
+    if let search = built.search { PrecisionTable.show(search) }
+    report.show(isReduced: precision.map { $0.requested != .fp32 } ?? false)
   }
 
-  private func built(
-    _ source: EngineSource, _ display: ProgressDisplay?
-  ) throws -> (Engine, HeldOutError?) {
-    guard calibration.isGiven else {
-      return (try source.engine(common, build, progress: display), nil)
+  private func bound() throws -> PrecisionBound? {
+    if let maxError { return .error(maxError) }
+    guard let maxAccuracyLoss, let labels else {
+      return common.isAutomatic ? .error(0.01) : nil
     }
-    let model = try source.model(common)
-    var builder = EngineSource.builder(common, build, progress: display)
-    let data = try calibration.prepare(model, builder, divides: maxError != nil, display)
-    builder.calibration = data.calibration
-    let engine = try builder.buildNow(model)
-    guard let maxError, let heldOut = data.heldOut else { return (engine, nil) }
-    let error = try HeldOutError(of: engine, model, builder: builder, data: heldOut) {
-      display?.show("measuring the error", fraction: $0)
+    let tensor = try NPYFile.read(labels)
+    guard let integers = tensor.integers(), tensor.shape.count == 1 else {
+      throw NeedletailError(
+        .input, "labels '\(labels)' are \(tensor.type), expected integers along one axis")
     }
-    try error.require(atMost: maxError)
-    return (engine, error)
+    return .accuracyLoss(maxAccuracyLoss, labels: integers)
   }
 
   private struct Report: Encodable {
+    struct HigherLayer: Encodable {
+      var layer: String
+      var operation: String
+      var precision: String
+      var reason: String
+    }
     var model: String
     var engine: String
     var bytes: Int
     var buildSeconds: Double
     var layers: Int
     var arenaBytes: Int
+    var precision: String?
+    var higherLayers: [HigherLayer]
     var rangeAnalysis: String?
-    var heldOutError: Double?
+    var heldOutLoss: Double?
     var heldOutSamples: Int?
+    var bound: Double?
+    var boundOn: String?
+
+    func show(isReduced: Bool) {
+      Output.line(
+        "\(engine): \(Output.bytes(bytes)), \(layers) layers, "
+          + "arena \(Output.bytes(arenaBytes)), built in \(Output.seconds(buildSeconds))")
+      if isReduced, let precision { Output.line("precision: \(precision)") }
+      for layer in higherLayers.prefix(20) {
+        Output.line(
+          "  '\(layer.layer)' (\(layer.operation)) stays in \(layer.precision): \(layer.reason)")
+      }
+      if higherLayers.count > 20 {
+        Output.line("  and \(higherLayers.count - 20) more: see 'needletail inspect'")
+      }
+      if let rangeAnalysis { Output.line("range analysis: \(rangeAnalysis)") }
+      guard let heldOutLoss, let heldOutSamples, let bound, let boundOn else { return }
+      Output.line(
+        String(
+          format: "%@ on %d held-out samples %.3g, bound %.3g", boundOn, heldOutSamples,
+          heldOutLoss, bound))
+    }
   }
 }

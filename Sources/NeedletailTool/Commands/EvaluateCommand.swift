@@ -27,8 +27,10 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var build: BuildOptions
+  @OptionGroup var calibration: CalibrationOptions
 
   func validate() throws {
+    try common.refuseAutomatic("evaluate")
     guard batch > 0 else { throw ValidationError("--batch must be at least 1, not \(batch)") }
   }
 
@@ -43,7 +45,7 @@ struct EvaluateCommand: ParsableCommand {
       let size = try fixedBatch(source) ?? batch
       common.shapes = try shapeOfBatch(source, pictures, size)
     }
-    let engine = try source.engine(common, build, progress: display)
+    let engine = try calibration.engine(source, common, build, display)
     let size = engine.inputs[0].fixedShape?.first ?? batch
     let clock = ContinuousClock()
     let start = clock.now

@@ -18,6 +18,8 @@ struct CalibrationOptions: ParsableArguments {
   /// Data for a bound on the error, where there are samples.
   struct Prepared {
     var calibration: Calibration?
+    /// What the ranges are of, and what is held out.
+    var ranges: CalibrationData?
     var heldOut: CalibrationData?
   }
 
@@ -34,6 +36,7 @@ struct CalibrationOptions: ParsableArguments {
       contentsOf: URL(fileURLWithPath: calibration), for: model, shapes: builder.shapes)
     var ranges = all
     if divides { (ranges, result.heldOut) = try all.dividingLastQuarter() }
+    result.ranges = ranges
     if result.calibration == nil {
       result.calibration = try CalibrationRun.run(model, builder, ranges, nil, display)
     }

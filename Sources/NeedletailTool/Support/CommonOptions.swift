@@ -14,8 +14,11 @@ struct CommonOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Precision of the layers: fp32, tf32, fp16 or bf16.",
-      discussion: "The CPU computes fp16 and bf16 layers slowly, and tf32 as fp32."))
+      "Precision of the layers: fp32, tf32, fp16, bf16, int8, or (build only) auto.",
+      discussion: """
+        The CPU computes fp16 and bf16 layers slowly, and tf32 as fp32. int8 and auto need --calibration or \
+        --calibration-table.
+        """))
   var precision = "fp32"
 
   @Option(
@@ -43,10 +46,21 @@ struct CommonOptions: ParsableArguments {
     if let threads, threads < 1 {
       throw ValidationError("--threads must be at least 1, not \(threads)")
     }
-    if Precision(rawValue: precision) == nil {
-      let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
+    if Precision(rawValue: precision) == nil, precision != Self.automatic {
+      let names = (Precision.allCases.map(\.rawValue) + [Self.automatic]).joined(separator: ", ")
       throw ValidationError("--precision '\(precision)' is not one of \(names)")
     }
+  }
+
+  /// The precision that is searched for.
+  static let automatic = "auto"
+  var isAutomatic: Bool { precision == Self.automatic }
+
+  /// - Throws: `ValidationError` where the command cannot search.
+  func refuseAutomatic(_ command: String) throws {
+    guard isAutomatic else { return }
+    throw ValidationError(
+      "--precision auto is for 'needletail build'; \(command) its engine, or give a precision")
   }
 
   var shapesByName: [String: [Int]] {

@@ -72,7 +72,7 @@ enum EngineSource {
     builder.tuningBudget = build.tuningBudget
     builder.timingCache = build.timingCache.map { URL(fileURLWithPath: $0) }
     builder.dumpDirectory = build.dump
-    builder.precision = Precision(rawValue: common.precision) ?? .fp32
+    builder.precision = common.isAutomatic ? .int8 : Precision(rawValue: common.precision) ?? .fp32
     if let progress { builder.progress = { progress.show($0) } }
     return builder
   }

@@ -48,6 +48,9 @@ enum Output {
     }
   }
 
+  /// Three digits.
+  static func short(_ value: Double) -> String { String(format: "%.3g", value) }
+
   static func seconds(_ value: Double) -> String {
     switch value {
     case ..<1e-3: String(format: "%.1f us", value * 1e6)

@@ -111,6 +111,7 @@ extension QuantizationAnalysis {
       let isStored = keepsIntegers(graph, members, readers, outputs)
       if isStored { stored.formUnion(members.filter { graph[$0].constant == nil }) }
     }
+    storeAddends(graph, table, readers, outputs)
     for x in read {
       guard let entry = table.tensors[graph[x].name] else { continue }
       let channels = layers.values.first { $0.x == x }?.grid.channels ?? 1
@@ -118,6 +119,25 @@ extension QuantizationAnalysis {
         entry.channels.flatMap { statistics in
           statistics.channels == channels ? (0..<channels).map(statistics.mean) : nil
         } ?? [Double](repeating: entry.mean, count: channels)
+    }
+  }
+
+  /// What convolutions on integers compute only to be added to the results of others is rounded too.
+  private mutating func storeAddends(
+    _ graph: Graph, _ table: CalibrationTable, _ readers: Readers, _ outputs: Set<ValueID>
+  ) {
+    for (id, node) in graph.liveNodes where layers[id] != nil {
+      let value = node.outputs[0]
+      guard case .kernel(.convolution) = node.operation, storage[value] == nil,
+        !outputs.contains(value), readers.others[value] ?? 0 > 0,
+        readers.addends[value] == readers.others[value],
+        let entry = table.tensors[graph[value].name], entry.observed.nonFinite == 0,
+        entry.absoluteMaximum > 0
+      else { continue }
+      let range = QuantizationRange(low: entry.rangeLow, high: entry.rangeHigh)
+      storage[value] = QuantizedStorage(
+        zeroPoint: range.zeroPoint, scales: [Float(range.asymmetricScale)])
+      stored.insert(value)
     }
   }
 
@@ -179,6 +199,8 @@ private struct Readers {
   var computed: Set<ValueID> = []
   /// How many readers want floating point, movements left out.
   var others: [ValueID: Int] = [:]
+  /// How many of these are convolutions on integers that add it to their results.
+  var addends: [ValueID: Int] = [:]
 
   init(_ graph: Graph, _ layers: [NodeID: QuantizationAnalysis.Layer]) {
     for (id, node) in graph.liveNodes {
@@ -189,6 +211,9 @@ private struct Readers {
       for (index, input) in node.inputs.enumerated() {
         guard let input, !(index == 0 && layer != nil), !moved.contains(input) else { continue }
         others[input, default: 0] += 1
+        if layer != nil, case .kernel(.convolution) = node.operation, index >= 2 {
+          addends[input, default: 0] += 1
+        }
       }
     }
   }
