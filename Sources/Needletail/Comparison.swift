@@ -29,7 +29,8 @@ package struct Comparison: Sendable {
     case .fp32: 1e-4
     case .tf32: 1e-3
     case .fp16: 3e-3
-    case .bf16, .int8, .fp8: 2e-2
+    case .bf16, .fp8: 2e-2
+    case .int8: 5e-2
     }
   }
 

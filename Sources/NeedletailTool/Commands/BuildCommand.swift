@@ -95,7 +95,9 @@ struct BuildCommand: ParsableCommand {
       boundOn: built.bound?.name)
     if common.json { return try Output.json(report) }
     if let search = built.search { PrecisionTable.show(search) }
-    report.show(isReduced: precision.map { $0.requested != .fp32 } ?? false)
+    report.show(
+      isReduced: precision.map { $0.requested != .fp32 } ?? false,
+      listsLayers: built.search == nil)
   }
 
   private func bound() throws -> PrecisionBound? {
@@ -132,11 +134,12 @@ struct BuildCommand: ParsableCommand {
     var bound: Double?
     var boundOn: String?
 
-    func show(isReduced: Bool) {
+    func show(isReduced: Bool, listsLayers: Bool) {
       Output.line(
         "\(engine): \(Output.bytes(bytes)), \(layers) layers, "
           + "arena \(Output.bytes(arenaBytes)), built in \(Output.seconds(buildSeconds))")
       if isReduced, let precision { Output.line("precision: \(precision)") }
+      let higherLayers = listsLayers ? higherLayers : []
       for layer in higherLayers.prefix(20) {
         Output.line(
           "  '\(layer.layer)' (\(layer.operation)) stays in \(layer.precision): \(layer.reason)")

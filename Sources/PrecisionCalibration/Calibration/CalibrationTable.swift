@@ -18,7 +18,7 @@ package struct CalibrationTable: Sendable, Hashable, Codable {
     /// One step of integers from 0 to 255, and the integer that stands for zero.
     package var asymmetricScale: Double
     package var zeroPoint: Int
-    /// The mean squared error of the symmetric integers, by the histogram.
+    /// The mean squared error of the integers 0 to 255 over that range, by the histogram.
     package var meanSquaredError: Double
     /// What was seen: all that a merged table needs.
     package var observed: ActivationObserver

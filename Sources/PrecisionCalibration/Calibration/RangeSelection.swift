@@ -65,18 +65,16 @@ package struct RangeSelection {
     return best
   }
 
-  /// The mean squared error of symmetric 8-bit integers, each number taken as the middle of its bin.
+  /// The mean squared error of the integers 0 to 255 over a range, each number taken as the middle of its bin.
   package func error(_ range: QuantizationRange) -> Double {
-    error(magnitude: range.magnitude)
-  }
-
-  private func error(magnitude: Double) -> Double {
-    guard observer.count > 0 else { return 0 }
-    let step = magnitude / 127
+    guard observer.count > 0, !histogram.counts.isEmpty else { return 0 }
+    let step = range.asymmetricScale
+    let (low, high) = (min(range.low, 0), max(range.high, 0))
     var sum = 0.0
-    for (index, count) in magnitudes.enumerated() where count > 0 {
-      let number = (Double(index) + 0.5) * width
-      let level = step > 0 ? min((number / step).rounded(.toNearestOrEven), 127) * step : 0
+    for (index, count) in histogram.counts.enumerated() where count > 0 {
+      let number = histogram.centre(index)
+      let inside = min(max(number, low), high)
+      let level = (inside / step).rounded(.toNearestOrEven) * step
       sum += Double(count) * (number - level) * (number - level)
     }
     return sum / Double(observer.count)
@@ -101,10 +99,11 @@ package struct RangeSelection {
 
   private func leastError() -> Double {
     let largest = observer.absoluteMaximum
-    var best = (magnitude: largest, error: error(magnitude: largest))
+    let whole = QuantizationRange(low: Double(observer.minimum), high: Double(observer.maximum))
+    var best = (magnitude: largest, error: error(whole))
     for part in stride(from: 127, to: 0, by: -1) {
       let magnitude = largest * Double(part) / 128
-      let error = error(magnitude: magnitude)
+      let error = error(clipped(whole, magnitude))
       if error < best.error { best = (magnitude, error) }
     }
     return best.magnitude
