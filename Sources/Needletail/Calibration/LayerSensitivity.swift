@@ -34,7 +34,8 @@ struct LayerSensitivity {
 
   /// The network with all layers on integers but those that are excluded.
   func executor(excluding names: some Sequence<String>) throws(NeedletailError) -> GraphExecutor {
-    let excluded = Dictionary(names.map { ($0, PrecisionAssignment.Reason.requested) }) { a, _ in a }
+    let excluded = Dictionary(names.map { ($0, PrecisionAssignment.Reason.requested) }) { a, _ in a
+    }
     do {
       let graph = try PrecisionRewriter.apply(
         reference.contents.graph, try assignment(excluded))

@@ -69,7 +69,9 @@ struct PrecisionLoss {
       switch bound {
       case .error:
         while sums.count < found.count { sums.append(ErrorSum()) }
-        for (place, tensor) in found.enumerated() { sums[place].add(tensor, expected[index][place]) }
+        for (place, tensor) in found.enumerated() {
+          sums[place].add(tensor, expected[index][place])
+        }
       case .accuracyLoss(_, let labels):
         let (a, count) = Self.correct(found, labels, firsts[index])
         right += a

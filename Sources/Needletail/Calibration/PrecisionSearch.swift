@@ -176,7 +176,9 @@ private struct LayerTimes {
   /// A layer's own time and that of conversions that only it reads or whose only source it is.
   func secondsWithConversions(_ name: String) -> Double {
     var sum = seconds[name] ?? 0
-    guard let node = graph.liveNodes.first(where: { $0.node.name == name })?.node else { return sum }
+    guard let node = graph.liveNodes.first(where: { $0.node.name == name })?.node else {
+      return sum
+    }
     for (_, other) in graph.liveNodes where other.origins.isEmpty && other.name != name {
       let feeds = other.outputs.contains { node.inputs.contains($0) }
       let follows = other.inputs.contains { $0.map(node.outputs.contains) ?? false }

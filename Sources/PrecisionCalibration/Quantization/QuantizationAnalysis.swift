@@ -154,8 +154,9 @@ extension QuantizationAnalysis {
     }
     return members.allSatisfy { member in
       let others = readers.others[member] ?? 0
-      return others == 0 || readers.convolutions.contains(member) || members.count > 1
-        && members.contains { readers.convolutions.contains($0) }
+      return others == 0 || readers.convolutions.contains(member)
+        || members.count > 1
+          && members.contains { readers.convolutions.contains($0) }
     }
   }
 

@@ -45,7 +45,8 @@ struct QuantizationWriter {
 
   // MARK: Values
 
-  private func message(_ node: String, _ error: some Error & CustomStringConvertible) -> GraphError {
+  private func message(_ node: String, _ error: some Error & CustomStringConvertible) -> GraphError
+  {
     GraphError("node '\(node)': \(error.description)")
   }
 
