@@ -1,11 +1,10 @@
 import Foundation
 import GraphModel
 import KernelModel
+import Needletail
+import PrecisionCalibration
 import TensorModel
 import Testing
-
-@testable import Needletail
-@testable import PrecisionCalibration
 
 @Suite struct QuantizationTests {
   /// Convolutions, one of them depthwise, with a residual, pooling and a classifier; channels of very

@@ -82,7 +82,7 @@ package struct Calibrator {
 
 extension Builder {
   /// A builder of the same network in FP32, which measures nothing and says nothing.
-  var reference: Builder {
+  package var reference: Builder {
     var builder = self
     builder.precision = .fp32
     builder.optimizations = .all

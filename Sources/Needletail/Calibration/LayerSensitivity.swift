@@ -1,16 +1,16 @@
 import EngineFormat
 import GraphModel
-import PrecisionCalibration
-import TensorModel
+package import PrecisionCalibration
+package import TensorModel
 
 /// What layers cost in error when they are quantised: the network with some layers on integers and all others in
 /// FP32, run untuned, against all of it in FP32.
-struct LayerSensitivity {
+package struct LayerSensitivity {
   /// The network in FP32, untuned, on the device.
   let reference: Engine
   private let table: CalibrationTable
 
-  init(_ model: Model, builder: Builder) throws(NeedletailError) {
+  package init(_ model: Model, builder: Builder) throws(NeedletailError) {
     guard let calibration = builder.calibration else {
       throw NeedletailError(.build, PrecisionError.notCalibrated(.int8).description)
     }
@@ -19,7 +19,7 @@ struct LayerSensitivity {
   }
 
   /// The layers that can be quantised, in the graph's order.
-  func layers() throws(NeedletailError) -> [PrecisionAssignment.Entry] {
+  package func layers() throws(NeedletailError) -> [PrecisionAssignment.Entry] {
     try assignment([:]).entries.filter { $0.precision == .int8 }
   }
 
@@ -47,7 +47,7 @@ struct LayerSensitivity {
 
   /// The error of the outputs (norm of the difference over norm, the largest of all outputs) when one layer alone
   /// is quantised, for each layer, by name.
-  func errors(
+  package func errors(
     on batch: [String: Tensor], progress: (Double) -> Void = { _ in }
   ) throws(NeedletailError) -> [String: Double] {
     let names = try layers().map(\.node)

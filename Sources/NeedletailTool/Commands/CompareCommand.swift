@@ -16,7 +16,9 @@ struct CompareCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "The largest relative error (norm of the difference over norm) of a layer.",
-      discussion: "1e-4 for fp32, 1e-3 for tf32, 3e-3 for fp16, 2e-2 for bf16 and 5e-2 for int8 by default."))
+      discussion: """
+        1e-4 for fp32, 1e-3 for tf32, 3e-3 for fp16, 2e-2 for bf16 and 5e-2 for int8 by default.
+        """))
   var tolerance: Double?
 
   @Option(help: ArgumentHelp("A tensor to read; repeatable.", valueName: "name=file.npy"))

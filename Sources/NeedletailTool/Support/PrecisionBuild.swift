@@ -67,7 +67,8 @@ private enum HeldOutLoss {
         throw NeedletailError(
           .build,
           "the engine loses \(loss) points of accuracy on \(heldOut.sampleCount) held-out samples, "
-            + "above the bound of \(limit); no engine is written; --precision auto keeps layers in fp32")
+            + "above the bound of \(limit); no engine is written; --precision auto keeps layers in fp32"
+        )
       }
       return loss
     }

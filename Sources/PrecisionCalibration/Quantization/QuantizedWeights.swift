@@ -1,8 +1,8 @@
-import KernelModel
-import TensorModel
+package import KernelModel
+package import TensorModel
 
 /// Where the numbers of a contraction's weights lie: output `o` of all, input `i` of its group, tap `t`.
-struct WeightGrid: Sendable, Hashable {
+package struct WeightGrid: Sendable, Hashable {
   var outputs: Int
   var inputs: Int
   var taps: Int
@@ -11,7 +11,7 @@ struct WeightGrid: Sendable, Hashable {
   private var inputStride: Int
 
   /// Nil for weights of a kind that is not multiplied in integers.
-  init?(_ problem: KernelProblem, _ weights: Tensor) {
+  package init?(_ problem: KernelProblem, _ weights: Tensor) {
     let shape = weights.shape
     switch problem {
     case .convolution(let convolution):
@@ -49,19 +49,19 @@ struct WeightGrid: Sendable, Hashable {
 }
 
 /// Weights as signed integers of 8 bits, symmetric, with a scale for each output.
-struct QuantizedWeights {
+package struct QuantizedWeights {
   /// `int8`, of the weights' shape.
-  let integers: Tensor
-  let scales: [Float]
+  package let integers: Tensor
+  package let scales: [Float]
   /// For each output the sum of its integers.
-  let sums: [Int64]
+  package let sums: [Int64]
   /// For each output what rounding the weights takes from it on average.
-  let corrections: [Double]
+  package let corrections: [Double]
 
   /// - Parameters:
   ///   - factors: for each input channel what its weights are multiplied by before they are rounded.
   ///   - means: for each input channel its mean.
-  init(
+  package init(
     _ grid: WeightGrid, _ weights: Tensor, factors: [Float], means: [Double]
   ) throws(TensorError) {
     var integers = try Tensor(uninitialized: .int8, shape: weights.shape)
