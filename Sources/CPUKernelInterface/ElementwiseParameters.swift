@@ -162,7 +162,8 @@ package struct PoolingParameters: BitwiseCopyable, @unchecked Sendable {
 
   package init(
     loop: ElementwiseLoop, axes: InlineArray<3, PoolingAxis>, batchStride: Int,
-    format: ElementFormat, isMaximum: Bool, countsPadding: Bool, resultOffset: Int, epilogue: ElementwiseEpilogue
+    format: ElementFormat, isMaximum: Bool, countsPadding: Bool, resultOffset: Int,
+    epilogue: ElementwiseEpilogue
   ) {
     self.loop = loop
     self.axes = axes

@@ -154,7 +154,8 @@ private struct Pooler<Rule: TapCombination, Source: TapSource> {
 
   @inline(__always)
   private func pool(
-    _ source: UnsafePointer<Source.Element>, _ depth: TapRange, _ height: TapRange, _ width: TapRange,
+    _ source: UnsafePointer<Source.Element>, _ depth: TapRange, _ height: TapRange,
+    _ width: TapRange,
     _ columns: Int, _ target: UnsafeMutablePointer<Float>
   ) {
     let start = source + depth.offset + height.offset + width.offset
@@ -192,7 +193,9 @@ private struct Pooler<Rule: TapCombination, Source: TapSource> {
     }
     while column < columns {
       var a = Rule.initial
-      forEachTap(start + column, depth, height, width) { tap in a = Rule.combine(a, Source.loadOne(tap)) }
+      forEachTap(start + column, depth, height, width) { tap in
+        a = Rule.combine(a, Source.loadOne(tap))
+      }
       target[column] = Rule.isMean ? Source.mean(a, taps) : a
       column += 1
     }
@@ -205,7 +208,8 @@ private struct Pooler<Rule: TapCombination, Source: TapSource> {
 
   @inline(__always)
   private func forEachTap(
-    _ start: UnsafePointer<Source.Element>, _ depth: TapRange, _ height: TapRange, _ width: TapRange,
+    _ start: UnsafePointer<Source.Element>, _ depth: TapRange, _ height: TapRange,
+    _ width: TapRange,
     _ body: (UnsafePointer<Source.Element>) -> Void
   ) {
     var plane = start
