@@ -7,12 +7,14 @@ import TensorModel
 /// The graph is expected to be simplified: numbers stand in expressions, not in operands.
 package enum LayerFusion {
   /// Rules that are tried together, until none applies. Patterns come first, while their operators
-  /// are still apart; contractions take their epilogues before their weights are scaled and before
+  /// are still apart; readers of integers take their scales before what writes them does;
+  /// contractions take their epilogues before their weights are scaled and before
   /// they are joined with their neighbours.
   private static let stages: [[Rule]] = [
     NormalizationFusion.rules + AttentionFusion.rules,
     MovementFusion.rules + PaddingFusion.rules,
-    QuantizationMovement.readers + EpilogueFusion.rules + PointwiseFusion.rules,
+    QuantizationMovement.readers,
+    EpilogueFusion.rules + PointwiseFusion.rules,
     WeightFolding.rules,
     HorizontalFusion.rules,
     [PointwiseFusion.duplicate] + PointwiseFusion.rules + ActivationFusion.rules,
