@@ -31,6 +31,11 @@ let unchecked = ["-Ounchecked", "-wmo", "-num-threads", "2"]
       "CPUKernelsAVX512", imports: ["CPUKernelInterface", "CPUIntrinsics"],
       flags: unchecked + ["-Xcc", "-march=skylake-avx512", "-Xcc", "-mprefer-vector-width=512"],
       defines: ["NEEDLETAIL_AVX512"]),
+    // The kernels for 8-bit integers once more, for processors with dot products of bytes.
+    layer(
+      "CPUKernelsVNNI", imports: ["CPUKernelInterface", "CPUIntrinsics"],
+      flags: unchecked + ["-Xcc", "-march=cascadelake", "-Xcc", "-mprefer-vector-width=512"],
+      defines: ["NEEDLETAIL_AVX512", "NEEDLETAIL_VNNI"]),
   ]
 #else
   let wideKernels: [Target] = []

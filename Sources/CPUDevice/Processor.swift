@@ -4,6 +4,7 @@ import CPUKernels
 #if arch(x86_64)
   import CPUKernelsAVX2
   import CPUKernelsAVX512
+  import CPUKernelsVNNI
   import CProcessor
 #endif
 #if canImport(Glibc)
@@ -42,7 +43,7 @@ package struct Processor: Sendable {
 
   /// The instruction sets that kernels can be chosen from, best first.
   package var instructionSets: [String] {
-    (hasAVX512 ? ["avx512"] : []) + (hasAVX2 ? ["avx2"] : []) + ["baseline"]
+    (hasVNNI ? ["avx512_vnni"] : []) + (hasAVX512 ? ["avx512"] : []) + (hasAVX2 ? ["avx2"] : []) + ["baseline"]
   }
 
   /// The kernels of an instruction set; nil where the processor does not have it.
@@ -50,6 +51,11 @@ package struct Processor: Sendable {
     guard instructionSets.contains(instructionSet) else { return nil }
     switch instructionSet {
     #if arch(x86_64)
+      case "avx512_vnni":
+        var table = CPUKernelsAVX512.kernelTable()
+        table.instructionSet = instructionSet
+        table.integer = CPUKernelsVNNI.integerKernels()
+        return table
       case "avx512": return CPUKernelsAVX512.kernelTable()
       case "avx2": return CPUKernelsAVX2.kernelTable()
     #endif

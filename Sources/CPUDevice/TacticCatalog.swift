@@ -13,6 +13,7 @@ package enum TacticCatalog {
 
   private static let families: [@Sendable (TacticRequest) -> [any CPUTactic]] = [
     ContractionTactics.candidates,
+    IntegerTactics.candidates,
     ElementwiseTactics.candidates,
   ]
 }

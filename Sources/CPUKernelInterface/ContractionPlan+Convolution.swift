@@ -101,7 +101,7 @@ extension ContractionPlan {
     return copy
   }
 
-  private static func window(_ geometry: ConvolutionGeometry) -> ContractionWindow {
+  static func window(_ geometry: ConvolutionGeometry) -> ContractionWindow {
     var window = ContractionWindow()
     window.height = geometry.kernelHeight
     window.width = geometry.kernelWidth
@@ -190,20 +190,22 @@ extension ContractionParameters {
     input = geometry.input
     output = geometry.output
     residual = geometry.residual
+    let pixels = geometry.segments(hasResidual: hasResidual)
+    segments = pixels.count
+    segmentsPerImage = pixels.perImage
+    segmentLength = pixels.length
+  }
+}
+
+extension ConvolutionGeometry {
+  /// The longest runs of output pixels at a constant distance, of output and residual alike.
+  func segments(hasResidual: Bool) -> (count: Int, perImage: Int, length: Int) {
     let operands = hasResidual ? [output, residual] : [output]
     let rowsFollow = outputHeight == 1 || operands.allSatisfy { $0.row == outputWidth * $0.pixel }
     let imagesFollow =
-      geometry.images == 1
-      || operands.allSatisfy { $0.batch == outputHeight * outputWidth * $0.pixel }
-    if rowsFollow && imagesFollow {
-      (segments, segmentsPerImage) = (1, 1)
-      segmentLength = geometry.images * outputHeight * outputWidth
-    } else if rowsFollow {
-      (segments, segmentsPerImage) = (geometry.images, 1)
-      segmentLength = outputHeight * outputWidth
-    } else {
-      (segments, segmentsPerImage) = (geometry.images * outputHeight, outputHeight)
-      segmentLength = outputWidth
-    }
+      images == 1 || operands.allSatisfy { $0.batch == outputHeight * outputWidth * $0.pixel }
+    if rowsFollow && imagesFollow { return (1, 1, images * outputHeight * outputWidth) }
+    if rowsFollow { return (images, 1, outputHeight * outputWidth) }
+    return (images * outputHeight, outputHeight, outputWidth)
   }
 }

@@ -11,5 +11,5 @@ package func kernelTable() -> CPUKernelTable {
   #endif
   return CPUKernelTable(
     instructionSet: name, vectorWidth: width, contraction: contractionKernels(),
-    elementwise: elementwiseKernels())
+    elementwise: elementwiseKernels(), integer: integerKernels())
 }

@@ -32,17 +32,28 @@ private func runPointwise(
 /// `BlockEpilogueParameters`.
 let blockEpilogue: KernelEpilogue = {
   context, operands, output, rows, columns, rowStride, firstRow, firstColumn, scratch in
+  let block = BlockOperand(
+    UnsafeMutableRawPointer(output), rowStride: rowStride, columnStride: 1)
+  runBlockEpilogue(
+    context.assumingMemoryBound(to: BlockEpilogueParameters.self).pointee, operands, block, block,
+    rows, columns, firstRow, firstColumn, scratch)
+}
+
+/// `BlockEpilogueParameters`.
+let sumsEpilogue: SumsEpilogue = {
+  context, operands, sums, sumStride, output, outputStride, rows, columns, firstRow, firstColumn,
+  scratch in
   runBlockEpilogue(
     context.assumingMemoryBound(to: BlockEpilogueParameters.self).pointee, operands,
-    BlockOperand(UnsafeMutableRawPointer(output), rowStride: rowStride, columnStride: 1), rows,
-    columns,
-    firstRow, firstColumn, scratch)
+    BlockOperand(UnsafeMutableRawPointer(sums), rowStride: sumStride, columnStride: 1),
+    BlockOperand(output, rowStride: outputStride, columnStride: 1), rows, columns, firstRow,
+    firstColumn, scratch)
 }
 
 private func runBlockEpilogue(
   _ parameters: BlockEpilogueParameters, _ operands: UnsafePointer<UnsafeMutableRawPointer>,
-  _ block: BlockOperand, _ rows: Int, _ columns: Int, _ firstRow: Int, _ firstColumn: Int,
-  _ scratch: UnsafeMutableRawPointer
+  _ source: BlockOperand, _ block: BlockOperand, _ rows: Int, _ columns: Int, _ firstRow: Int,
+  _ firstColumn: Int, _ scratch: UnsafeMutableRawPointer
 ) {
   let machine = VectorMachine(parameters.program, scratch: scratch)
   let program = machine.program
@@ -53,8 +64,8 @@ private func runBlockEpilogue(
   while done < rows {
     let row = firstRow + done
     let count = min(rows - done, inner - row % inner)
-    let target = block.moved(row: done, column: 0, size: 4)
-    machine.operands[0] = target
+    let target = block.moved(row: done, column: 0, size: program.resultFormat.byteCount)
+    machine.operands[0] = source.moved(row: done, column: 0, size: 4)
     for index in 1..<max(program.operandCount, 1) {
       let strides = parameters.rowStrides + (index - 1) * rank
       var offset = firstColumn * parameters.columnStrides[index - 1]

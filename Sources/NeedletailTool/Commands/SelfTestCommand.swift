@@ -24,6 +24,9 @@ struct SelfTestCommand: ParsableCommand {
   @Option(help: "Threads of the CPU.")
   var threads: Int?
 
+  @Option(help: "Kernels of the CPU: baseline, avx2, avx512, avx512_vnni.")
+  var instructionSet: String?
+
   @Option(help: "Only families of cases whose name contains this; repeatable.")
   var family: [String] = []
 
@@ -51,7 +54,8 @@ struct SelfTestCommand: ParsableCommand {
   }
 
   func run() throws {
-    let opened = try Devices.open(device, threads: threads)
+    let opened = try Devices.open(
+      device, threads: threads, instructionSet: instructionSet)
     if provokeFault { return try checkFault(opened) }
     guard let runner = opened as? any StepRunner else {
       throw NeedletailError(.device, "device '\(device)' has no self-test")

@@ -95,7 +95,7 @@ struct ContractionWork: Sendable {
   }
 
   /// Whether the second factor is known now and the same for all of the batch.
-  private static func packsWeights(_ request: TacticRequest) -> Bool {
+  static func packsWeights(_ request: TacticRequest) -> Bool {
     guard request.constants[1] != nil, let weights = request.step.inputs[1] else { return false }
     if case .convolution = request.step.problem { return true }
     return weights.shape.dropLast(2).allSatisfy { $0 == 1 }
@@ -169,7 +169,7 @@ struct ContractionWork: Sendable {
 // MARK: - Geometry
 
 extension ContractionWork {
-  private static func convolution(
+  static func convolution(
     _ problem: Convolution, _ request: TacticRequest, residual: Int?
   ) -> ConvolutionGeometry? {
     guard !problem.isTransposed, request.constants[1] != nil, let x = request.step.inputs[0],
@@ -208,7 +208,7 @@ extension ContractionWork {
     return g
   }
 
-  private static func matmul(
+  static func matmul(
     _ problem: MatrixProduct, _ request: TacticRequest, residual: Int?
   ) -> MatmulGeometry? {
     guard let a = request.step.inputs[0], let b = request.step.inputs[1],

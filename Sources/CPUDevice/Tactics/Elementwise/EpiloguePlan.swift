@@ -80,24 +80,79 @@ package struct BlockEpilogue: Sendable {
     _ expression: ScalarExpression, step: Step, own: Int, rowAxes: [Int], columnAxis: Int,
     kernels: ElementwiseKernels, place: (_ input: Int) -> Int
   ) {
-    guard let output = step.outputs.first, output.dataType == .float32 else { return nil }
-    var types: [DataType] = [.float32]
+    guard let output = step.outputs.first, output.dataType == .float32,
+      let draft = EpilogueDraft(expression, of: .float32, step: step, own: own),
+      !draft.overlapsOutput
+    else { return nil }
+    let block = draft.block(rowAxes: rowAxes, columnAxis: columnAxis, place: place)
+    inputs = draft.inputs
+    retained = block
+    hook = ContractionHook(
+      function: kernels.blockEpilogue, context: block.address,
+      scratchBytes: draft.compiled.scratchBytes)
+  }
+}
+
+/// An epilogue for sums of integers, of any result type: the hook, and what keeps its context alive.
+struct SumsBlockEpilogue: Sendable {
+  var hook: SumsHook
+  var retained: any Sendable
+
+  /// As `BlockEpilogue`; operand 0 of the expression is the `int32` sum.
+  init?(
+    _ expression: ScalarExpression, step: Step, own: Int, rowAxes: [Int], columnAxis: Int,
+    kernels: ElementwiseKernels, place: (_ input: Int) -> Int
+  ) {
+    guard let draft = EpilogueDraft(expression, of: .int32, step: step, own: own),
+      !draft.overlapsOutput || draft.coversOutput
+    else { return nil }
+    let block = draft.block(rowAxes: rowAxes, columnAxis: columnAxis, place: place)
+    retained = block
+    hook = SumsHook(
+      function: kernels.sumsEpilogue, context: block.address,
+      scratchBytes: draft.compiled.scratchBytes,
+      resultBytes: draft.compiled.resultFormat.byteCount)
+  }
+}
+
+/// The epilogue of a contraction as a program, before it has its place in memory.
+private struct EpilogueDraft {
+  let compiled: CompiledExpression
+  /// The step's inputs that the program reads.
+  var inputs: [Int] = []
+  /// Their views in the output's shape.
+  var views: [View] = []
+  let output: View
+
+  /// - Parameter type: of operand 0.
+  init?(_ expression: ScalarExpression, of type: DataType, step: Step, own: Int) {
+    guard let output = step.outputs.first else { return nil }
+    self.output = output
+    var types = [type]
     for view in step.inputs.dropFirst(own) {
       guard let view else { return nil }
       types.append(view.dataType)
     }
     guard let compiled = CompiledExpression(expression, types: types, keepsFirst: true),
-      compiled.resultFormat == .float32
+      compiled.resultFormat == ElementFormat(output.dataType)
     else { return nil }
-    var inputs: [Int] = []
-    var views: [View] = []
+    self.compiled = compiled
     for source in compiled.sources.dropFirst() {
-      guard case .operand(let k) = source, let view = step.inputs[own + k - 1],
-        view.buffer != output.buffer
-      else { return nil }
+      guard case .operand(let k) = source, let view = step.inputs[own + k - 1] else { return nil }
       inputs.append(own + k - 1)
       views.append(view.expanded(to: output.shape))
     }
+  }
+
+  /// Whether an operand may lie where the output does.
+  var overlapsOutput: Bool { views.contains { $0.buffer == output.buffer } }
+
+  /// Whether such operands lie, element by element, in the very places of the output.
+  var coversOutput: Bool {
+    views.allSatisfy { $0.buffer != output.buffer || $0.isSamePlace(as: output) }
+  }
+
+  func block(rowAxes: [Int], columnAxis: Int, place: (_ input: Int) -> Int) -> ParameterBlock {
     // Rows must stay in their order: axes are merged, not sorted.
     let rows = Self.merged(
       rowAxes.map { output.shape[$0] }, views.map { v in rowAxes.map { v.strides[$0] } })
@@ -107,11 +162,7 @@ package struct BlockEpilogue: Sendable {
       rank: rows.extents.count, extents: arena.store(rows.extents),
       rowStrides: arena.store(rows.strides.flatMap { $0 }),
       columnStrides: arena.store(views.map { $0.strides[columnAxis] }))
-    let block = ParameterBlock(parameters, retaining: [arena])
-    self.inputs = inputs
-    retained = block
-    hook = ContractionHook(
-      function: kernels.blockEpilogue, context: block.address, scratchBytes: compiled.scratchBytes)
+    return ParameterBlock(parameters, retaining: [arena])
   }
 
   private static func merged(

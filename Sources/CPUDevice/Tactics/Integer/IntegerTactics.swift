@@ -1,0 +1,101 @@
+import CPUKernelInterface
+import KernelModel
+import ProgramModel
+import TensorModel
+
+/// Convolutions and matrix products of 8-bit integers.
+enum IntegerTactics {
+  @Sendable static func candidates(_ request: TacticRequest) -> [any CPUTactic] {
+    guard let work = IntegerWork(request) else { return [] }
+    var result: [IntegerTactic] = []
+    for blocking in IntegerTactic.Blocking.allCases {
+      for index in work.kernels.variants.indices {
+        result.append(IntegerTactic(work: work, variant: index, blocking: blocking))
+      }
+    }
+    let preferred = result.min { $0.estimate(request) < $1.estimate(request) }
+    guard let preferred else { return [] }
+    return [preferred] + result.filter { $0.name != preferred.name }
+  }
+}
+
+/// A contraction of bytes with one register tile and one blocking.
+struct IntegerTactic: CPUTactic {
+  enum Blocking: String, CaseIterable {
+    case preferred
+    /// Panels of weights in the inner loop, so that the input stays cached.
+    case inputStays = "input stays"
+    /// Half and twice the pixels of a task.
+    case fewerPixels = "fewer pixels"
+    case morePixels = "more pixels"
+  }
+
+  let work: IntegerWork
+  let variant: Int
+  let blocking: Blocking
+
+  var name: String {
+    let tile = "integer tile \(work.kernels.variants[variant].name)"
+    return blocking == .preferred ? tile : "\(tile), \(blocking.rawValue)"
+  }
+
+  func estimate(_ request: TacticRequest) -> Double {
+    let step = request.step
+    let tile = work.kernels.variants[variant]
+    let width = Double(work.kernels.vectorWidth)
+    let columns = Double(work.columns)
+    let padded = (columns / Double(tile.columns)).rounded(.up) * Double(tile.columns)
+    let rows = Double(work.rows)
+    let paddedRows = (rows / Double(tile.rows)).rounded(.up) * Double(tile.rows)
+    // Loads of weights and broadcasts of inputs against products of one step of the reduction.
+    let vectors = Double(tile.columns) / width
+    let intensity = Double(tile.rows) * vectors / (Double(tile.rows) + vectors)
+    let efficiency = min(0.9, 0.36 * intensity)
+    let products = step.multiplyAdds * (padded / columns) * (paddedRows / rows).squareRoot()
+    let rate = width * work.kernels.productsPerCycle * 2.8e9 * efficiency
+    let results = Double(step.outputs[0].elementCount) * 4e-9 / width
+    let penalty = blocking == .preferred ? 1.0 : 1.04
+    return penalty * products / rate + results + step.trafficBytes / 12e9 + 1e-6
+  }
+
+  func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {
+    let (weights, planes) = try work.weights(request)
+    let plan: IntegerPlan
+    do {
+      let preferred = try work.plan(variant: variant, blocking: nil, planes: planes)
+      plan =
+        blocking == .preferred
+        ? preferred
+        : try work.plan(
+          variant: variant, blocking: adjusted(preferred.blocking), planes: planes)
+    } catch {
+      throw CPUTacticError("the contraction cannot be planned: \(error)")
+    }
+    guard let constants = TensorStorage(byteCount: plan.constantBytes) else {
+      throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights")
+    }
+    work.writeConstants(plan, to: constants, weights: weights)
+    let steps = plan.steps(constants: constants.base)
+    let phases = steps.map { step in
+      KernelPhase(
+        function: step.function,
+        parameters: ParameterBlock(
+          bytes: step.parameters, retaining: [constants] + work.retained),
+        operands: work.operands, taskCount: step.taskCount)
+    }
+    return PreparedKernel(
+      phases: phases, workspaceBytes: plan.workspaceBytes,
+      scratchBytes: steps.map(\.scratchBytes).max() ?? 0, packedBytes: plan.constantBytes)
+  }
+
+  private func adjusted(_ preferred: IntegerBlocking) -> IntegerBlocking {
+    var result = preferred
+    switch blocking {
+    case .preferred: break
+    case .inputStays: result.panelsOuter.toggle()
+    case .fewerPixels: result.pixels = max(1, preferred.pixels / 2)
+    case .morePixels: result.pixels = preferred.pixels * 2
+    }
+    return result
+  }
+}

@@ -1,0 +1,179 @@
+/// What a contraction of 8-bit integers stores.
+package enum IntegerResult: Int, Sendable {
+  /// The sums as they are.
+  case int32 = 0
+  case float32 = 1
+  case uint8 = 2
+  case int8 = 3
+
+  package var byteCount: Int { self == .int32 || self == .float32 ? 4 : 1 }
+}
+
+/// What a residual of a contraction of 8-bit integers is.
+package enum IntegerResidual: Int, Sendable {
+  case none = 0
+  case uint8 = 1
+  case int8 = 2
+  case float32 = 3
+
+  package var byteCount: Int { self == .float32 ? 4 : 1 }
+}
+
+/// What a contraction of 8-bit integers applies to its sums in registers.
+///
+/// The value is `clamp(sum * scale + shift + residual * residualScale)` with numbers for each column; bytes are
+/// `clamp(round(value) + zeroPoint)`.
+package struct IntegerEpilogue: BitwiseCopyable, @unchecked Sendable {
+  /// `IntegerResult` and `IntegerResidual`.
+  package var result = IntegerResult.int32.rawValue
+  package var residual = IntegerResidual.none.rawValue
+  /// What sums start from.
+  package var start: UnsafePointer<Int32>
+  package var scale: UnsafePointer<Float>
+  package var shift: UnsafePointer<Float>
+  package var residualScale: UnsafePointer<Float>
+  /// Bounds of the value; bytes keep them only where `isLimited`.
+  package var lower = -Float.infinity
+  package var upper = Float.infinity
+  package var isLimited = false
+  package var zeroPoint: Int32 = 0
+  package var lowest: Int32 = 0
+  package var highest: Int32 = 255
+
+  package init(
+    start: UnsafePointer<Int32>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
+    residualScale: UnsafePointer<Float>
+  ) {
+    self.start = start
+    self.scale = scale
+    self.shift = shift
+    self.residualScale = residualScale
+  }
+
+  /// The epilogue of the columns from `column` on.
+  package func moved(to column: Int) -> IntegerEpilogue {
+    var result = self
+    result.start += column
+    result.scale += column
+    result.shift += column
+    result.residualScale += column
+    return result
+  }
+}
+
+/// What a register tile of bytes computes, passed by address to an `IntegerTileFunction`.
+package struct IntegerTileArguments {
+  /// `[tap][row]`: the first byte of each run.
+  package var pointers: UnsafePointer<UnsafePointer<UInt8>>
+  package var taps: Int
+  /// Groups of four bytes in a run.
+  package var quads: Int
+  /// `[tap][quad][column][4]`.
+  package var weights: UnsafePointer<Int8>
+  package var rows: Int
+  /// What the sums of each column start from.
+  package var start: UnsafePointer<Int32>
+  /// `[row][column]`, as many columns as the tile has.
+  package var sums: UnsafeMutablePointer<Int32>
+  /// The weights to come, fetched at half a line for each quad.
+  package var prefetch: UnsafePointer<Int8>
+
+  package init(
+    pointers: UnsafePointer<UnsafePointer<UInt8>>, taps: Int, quads: Int,
+    weights: UnsafePointer<Int8>, rows: Int, start: UnsafePointer<Int32>,
+    sums: UnsafeMutablePointer<Int32>
+  ) {
+    self.pointers = pointers
+    self.taps = taps
+    self.quads = quads
+    self.weights = weights
+    self.rows = rows
+    self.start = start
+    self.sums = sums
+    prefetch = weights
+  }
+}
+
+/// Code that makes results of a block of sums while it is in the first-level cache.
+///
+/// - `context`: what the preparer of the kernel passed.
+/// - `operands`: the operands of the kernel that calls.
+/// - `sums`, `sumStride`: the block's sums and the elements between its rows; they may be overwritten.
+/// - `output`, `outputStride`: the place of the block's first result, and the elements between rows.
+/// - `firstRow`, `firstColumn`: the position of the block in the whole result, as the linear index of the output
+///   pixel (batch, row, column) and the output channel.
+/// - `scratch`: bytes of the calling thread alone, aligned to 64, as many as the preparer asked for.
+package typealias SumsEpilogue =
+  @convention(c) (
+    _ context: UnsafeRawPointer, _ operands: UnsafePointer<UnsafeMutableRawPointer>,
+    _ sums: UnsafeMutablePointer<Int32>, _ sumStride: Int, _ output: UnsafeMutableRawPointer,
+    _ outputStride: Int, _ rows: Int, _ columns: Int, _ firstRow: Int, _ firstColumn: Int,
+    _ scratch: UnsafeMutableRawPointer
+  ) -> Void
+
+/// A `SumsEpilogue` with what it needs; the preparer keeps `context` alive as long as the kernel.
+package struct SumsHook: @unchecked Sendable {
+  package var function: SumsEpilogue
+  package var context: UnsafeRawPointer
+  package var scratchBytes: Int
+  /// The bytes of one result.
+  package var resultBytes: Int
+
+  package init(
+    function: SumsEpilogue, context: UnsafeRawPointer, scratchBytes: Int, resultBytes: Int
+  ) {
+    self.function = function
+    self.context = context
+    self.scratchBytes = scratchBytes
+    self.resultBytes = resultBytes
+  }
+
+  /// Rows that are handed over together.
+  package static let rows = 32
+}
+
+/// Computes one register tile of up to the variant's rows and all of its columns.
+package typealias IntegerTileFunction = @convention(c) (_ arguments: UnsafeRawPointer) -> Void
+
+/// A shape of register tile that an instruction set offers.
+package struct IntegerVariant: Sendable {
+  /// `"6x64"`.
+  package var name: String
+  package var rows: Int
+  package var columns: Int
+  package var tile: IntegerTileFunction
+
+  package init(rows: Int, columns: Int, tile: IntegerTileFunction) {
+    self.name = "\(rows)x\(columns)"
+    self.rows = rows
+    self.columns = columns
+    self.tile = tile
+  }
+}
+
+/// The kernels for 8-bit integers of one instruction set.
+package struct IntegerKernels: Sendable {
+  /// 32-bit lanes of a vector register.
+  package var vectorWidth: Int
+  /// Multiply-adds of a vector that one cycle completes, roughly.
+  package var productsPerCycle: Double
+  package var variants: [IntegerVariant]
+  /// `IntegerContractionParameters`.
+  package var contraction: KernelFunction
+  /// `IntegerPackParameters`.
+  package var packWeights: KernelFunction
+  /// `IntegerCopyParameters`.
+  package var copyInput: KernelFunction
+
+  package init(
+    vectorWidth: Int, productsPerCycle: Double, variants: [IntegerVariant],
+    contraction: KernelFunction, packWeights: KernelFunction, copyInput: KernelFunction
+  ) {
+    self.vectorWidth = vectorWidth
+    self.productsPerCycle = productsPerCycle
+    self.variants = variants
+    self.contraction = contraction
+    self.packWeights = packWeights
+    self.copyInput = copyInput
+  }
+}

@@ -1,0 +1,280 @@
+/// The factors of a contraction of bytes, and what becomes of the sums.
+package struct IntegerFormat: Sendable {
+  package var inputIsSigned = false
+  package var weightsAreUnsigned = false
+  /// Parts that weights are taken in, each of which fits a signed byte.
+  package var planes = 1
+  /// What x is outside of its extent.
+  package var padValue = 0
+  package var result = IntegerResult.int32
+  package var residual = IntegerResidual.none
+  package var lower = -Float.infinity
+  package var upper = Float.infinity
+  package var isLimited = false
+  package var zeroPoint: Int32 = 0
+  package var lowest: Int32 = 0
+  package var highest: Int32 = 255
+  /// Instead of all that follows the sums.
+  package var hook: SumsHook?
+
+  package init() {}
+
+  /// What makes bytes of x unsigned.
+  var flip: UInt8 { inputIsSigned ? 0x80 : 0 }
+  var fill: UInt8 { UInt8(truncatingIfNeeded: padValue) ^ flip }
+}
+
+/// The numbers of an integer epilogue, one for each output channel.
+package struct IntegerColumns: Sendable {
+  package var start: [Int32]
+  package var scale: [Float]
+  package var shift: [Float]
+  package var residualScale: [Float]
+
+  package init(start: [Int32], scale: [Float], shift: [Float], residualScale: [Float]) {
+    self.start = start
+    self.scale = scale
+    self.shift = shift
+    self.residualScale = residualScale
+  }
+}
+
+/// How a convolution or a matrix product of bytes is computed with the kernels of one instruction set.
+///
+/// It is used as a `ContractionPlan` is.
+package struct IntegerPlan: Sendable {
+  package let workspaceBytes: Int
+  package let constantBytes: Int
+  private let kernels: IntegerKernels
+  private let format: IntegerFormat
+  private let copy: IntegerCopyParameters?
+  private let packing: IntegerPackParameters
+  private let core: IntegerContractionParameters
+  private let layout: Layout
+
+  /// Where the constants lie, in bytes: packed weights at 0.
+  private struct Layout: Sendable {
+    var start: Int
+    var scale: Int
+    var shift: Int
+    var residualScale: Int
+    var pad: Int
+    var total: Int
+
+    init(
+      _ packing: IntegerPackParameters, columns: Int
+    ) throws(ContractionPlanError) {
+      start = roundUp(
+        try CheckedCount.product(
+          packing.groups, packing.panels, packing.planes, packing.taps, packing.quads,
+          packing.tileColumns, 4))
+      let vector = roundUp(try CheckedCount.product(columns, 4))
+      scale = start + vector
+      shift = scale + vector
+      residualScale = shift + vector
+      pad = residualScale + vector
+      // Tiles fetch ahead of what they use.
+      total = pad + roundUp(4 * packing.quads)
+    }
+  }
+
+  /// - `variant`: an index into the kernels' variants; nil takes the preferred one.
+  /// - `blocking`: nil takes the preferred one; values out of range are brought into it.
+  /// - `concurrency`: the threads that will share the tasks, for the preferred blocking.
+  package init(
+    _ convolution: ConvolutionGeometry, _ format: IntegerFormat, kernels: IntegerKernels,
+    operands: ContractionOperands, variant: Int? = nil, blocking: IntegerBlocking? = nil,
+    concurrency: Int = 1
+  ) throws(ContractionPlanError) {
+    try convolution.check()
+    var geometry = convolution
+    var operands = operands
+    var workspaceBytes = 0
+    let copy = try Self.copy(&geometry, format, &operands, &workspaceBytes)
+    let shape = try Self.variant(variant, kernels, columns: geometry.outputChannels)
+    var packing = IntegerPackParameters()
+    packing.groups = geometry.groups
+    packing.height = geometry.kernelHeight
+    packing.width = geometry.kernelWidth
+    packing.channels = convolution.inputChannels
+    packing.columns = geometry.outputChannels
+    packing.rowStride = geometry.weights.row
+    packing.columnStride = geometry.weights.column
+    packing.channelStride = geometry.weights.input
+    packing.outputStride = geometry.weights.output
+    packing.takesRows = geometry.prefersRows
+    var core = Self.core(shape)
+    core.operands = operands
+    core.window = ContractionPlan.window(geometry)
+    if packing.takesRows {
+      core.window.width = 1
+      core.window.run = packing.run
+      core.window.isPadded = false
+    }
+    core.setPixels(geometry, hasResidual: operands.residual >= 0)
+    core.groups = geometry.groups
+    core.inputGroupStride = geometry.inputChannels
+    core.columns = geometry.outputChannels
+    try self.init(
+      kernels, format, copy, packing, core, shape, blocking, concurrency, workspaceBytes)
+  }
+
+  /// Plans a batch of matrix products with the same constant weights.
+  package init(
+    _ matmul: MatmulGeometry, _ format: IntegerFormat, kernels: IntegerKernels,
+    operands: ContractionOperands, variant: Int? = nil, blocking: IntegerBlocking? = nil,
+    concurrency: Int = 1
+  ) throws(ContractionPlanError) {
+    try matmul.check()
+    guard matmul.weightsAreConstant else { throw .batchedConstant }
+    var geometry = matmul
+    geometry.mergeBatchIntoRows()
+    var operands = operands
+    var workspaceBytes = 0
+    let copy = try Self.copy(&geometry, format, &operands, &workspaceBytes)
+    let shape = try Self.variant(variant, kernels, columns: geometry.columns)
+    var packing = IntegerPackParameters()
+    packing.channels = matmul.depth
+    packing.columns = matmul.columns
+    packing.channelStride = matmul.weightsDepthStride
+    packing.outputStride = matmul.weightsColumnStride
+    var core = Self.core(shape)
+    core.operands = operands
+    core.window.run = matmul.depth
+    core.outputWidth = geometry.rows
+    core.segmentLength = geometry.rows
+    core.input.pixel = geometry.inputRowStride
+    core.output.pixel = geometry.outputRowStride
+    core.residual.pixel = geometry.residualRowStride
+    core.batchCount = geometry.batchCount
+    core.batch = geometry.batch
+    core.columns = geometry.columns
+    try self.init(
+      kernels, format, copy, packing, core, shape, blocking, concurrency, workspaceBytes)
+  }
+
+  private init(
+    _ kernels: IntegerKernels, _ format: IntegerFormat, _ copy: IntegerCopyParameters?,
+    _ pack: IntegerPackParameters, _ parameters: IntegerContractionParameters,
+    _ shape: IntegerVariant, _ blocking: IntegerBlocking?, _ concurrency: Int,
+    _ workspaceBytes: Int
+  ) throws(ContractionPlanError) {
+    var packing = pack
+    packing.tileColumns = shape.columns
+    packing.planes = format.planes
+    packing.isUnsigned = format.weightsAreUnsigned
+    packing.flipsInput = format.inputIsSigned
+    var core = parameters
+    core.quads = packing.quads
+    core.planes = packing.planes
+    core.panelsPerGroup = packing.panels
+    core.weightsPanelStride = packing.panelBytes
+    core.resultBytes = format.hook?.resultBytes ?? format.result.byteCount
+    core.residualBytes = format.residual.byteCount
+    core.hook = format.hook?.function
+    core.hookContext = format.hook?.context
+    core.epilogue.result = format.result.rawValue
+    core.epilogue.residual = format.residual.rawValue
+    core.epilogue.lower = format.lower
+    core.epilogue.upper = format.upper
+    core.epilogue.isLimited = format.isLimited
+    core.epilogue.zeroPoint = format.zeroPoint
+    core.epilogue.lowest = format.lowest
+    core.epilogue.highest = format.highest
+    try core.finish(shape, blocking, concurrency: concurrency)
+    layout = try Layout(packing, columns: packing.taskCount * shape.columns)
+    constantBytes = layout.total
+    self.kernels = kernels
+    self.format = format
+    self.copy = copy
+    self.packing = packing
+    self.core = core
+    self.workspaceBytes = workspaceBytes
+  }
+
+  /// Parameters whose addresses are known when the constants have theirs.
+  private static func core(_ shape: IntegerVariant) -> IntegerContractionParameters {
+    let floats = unknownZeros
+    let raw = UnsafeRawPointer(floats)
+    let sums = raw.assumingMemoryBound(to: Int32.self)
+    return IntegerContractionParameters(
+      tile: shape.tile, weights: raw.assumingMemoryBound(to: Int8.self),
+      pad: raw.assumingMemoryBound(to: UInt8.self),
+      epilogue: IntegerEpilogue(start: sums, scale: floats, shift: floats, residualScale: floats))
+  }
+
+  private static func variant(
+    _ index: Int?, _ kernels: IntegerKernels, columns: Int
+  ) throws(ContractionPlanError) -> IntegerVariant {
+    if let index {
+      guard kernels.variants.indices.contains(index) else { throw .variant }
+      return kernels.variants[index]
+    }
+    let best = kernels.variants.min { a, b in
+      (columns + a.columns - 1) / a.columns * a.columns
+        < (columns + b.columns - 1) / b.columns * b.columns
+    }
+    guard let best else { throw .variant }
+    return best
+  }
+
+  package var blocking: IntegerBlocking { core.blocking }
+  package var taskCount: Int { core.taskCount }
+
+  /// Packs the weights, and the numbers of the epilogue, which has one of each for each output channel.
+  package func writeConstants(
+    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>, columns: IntegerColumns
+  ) {
+    bytes.initializeMemory(as: UInt8.self, repeating: 0, count: constantBytes)
+    spread(columns.start, to: bytes + layout.start)
+    spread(columns.scale, to: bytes + layout.scale)
+    spread(columns.shift, to: bytes + layout.shift)
+    spread(columns.residualScale, to: bytes + layout.residualScale)
+    (bytes + layout.pad).initializeMemory(
+      as: UInt8.self, repeating: format.fill, count: 4 * packing.quads)
+    var operands = [
+      UnsafeMutableRawPointer(mutating: UnsafeRawPointer(weights)), bytes, bytes + layout.start,
+    ]
+    withUnsafeBytes(of: packing) { parameters in
+      operands.withUnsafeMutableBufferPointer { operands in
+        guard let parameters = parameters.baseAddress, let operands = operands.baseAddress
+        else { return }
+        kernels.packWeights(parameters, operands, 0, packing.taskCount, bytes)
+      }
+    }
+  }
+
+  /// Numbers of output channels, each group's at the beginning of a panel.
+  private func spread<Number: BitwiseCopyable>(
+    _ numbers: [Number], to bytes: UnsafeMutableRawPointer
+  ) {
+    let target = bytes.assumingMemoryBound(to: Number.self)
+    for (index, number) in numbers.enumerated() {
+      let (group, column) = index.quotientAndRemainder(dividingBy: packing.columns)
+      target[group * packing.panels * packing.tileColumns + column] = number
+    }
+  }
+
+  /// The kernel calls, in order, given the constants that were written.
+  package func steps(constants bytes: UnsafeRawPointer) -> [KernelStep] {
+    var steps: [KernelStep] = []
+    if let copy {
+      steps.append(KernelStep(kernels.copyInput, copy, taskCount: copy.taskCount))
+    }
+    func floats(_ offset: Int) -> UnsafePointer<Float> {
+      (bytes + offset).assumingMemoryBound(to: Float.self)
+    }
+    var parameters = core
+    parameters.weights = bytes.assumingMemoryBound(to: Int8.self)
+    parameters.pad = (bytes + layout.pad).assumingMemoryBound(to: UInt8.self)
+    parameters.epilogue.start = (bytes + layout.start).assumingMemoryBound(to: Int32.self)
+    parameters.epilogue.scale = floats(layout.scale)
+    parameters.epilogue.shift = floats(layout.shift)
+    parameters.epilogue.residualScale = floats(layout.residualScale)
+    steps.append(
+      KernelStep(
+        kernels.contraction, parameters, taskCount: parameters.taskCount,
+        scratchBytes: parameters.hookOffset + (format.hook?.scratchBytes ?? 0)))
+    return steps
+  }
+}
