@@ -164,10 +164,15 @@ package struct IntegerKernels: Sendable {
   package var packWeights: KernelFunction
   /// `IntegerCopyParameters`.
   package var copyInput: KernelFunction
+  /// `IntegerDepthwiseParameters`.
+  package var depthwise: KernelFunction
+  /// `IntegerPackParameters`, for depthwise convolutions.
+  package var packDepthwise: KernelFunction
 
   package init(
     vectorWidth: Int, productsPerCycle: Double, variants: [IntegerVariant],
-    contraction: KernelFunction, packWeights: KernelFunction, copyInput: KernelFunction
+    contraction: KernelFunction, packWeights: KernelFunction, copyInput: KernelFunction,
+    depthwise: KernelFunction, packDepthwise: KernelFunction
   ) {
     self.vectorWidth = vectorWidth
     self.productsPerCycle = productsPerCycle
@@ -175,5 +180,7 @@ package struct IntegerKernels: Sendable {
     self.contraction = contraction
     self.packWeights = packWeights
     self.copyInput = copyInput
+    self.depthwise = depthwise
+    self.packDepthwise = packDepthwise
   }
 }

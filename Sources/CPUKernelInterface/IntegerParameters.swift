@@ -149,3 +149,45 @@ package struct IntegerCopyParameters: BitwiseCopyable, Sendable {
   package var rowBlocks: Int { (paddedHeight + rowsPerTask - 1) / rowsPerTask }
   package var taskCount: Int { batchCount * rowBlocks }
 }
+
+/// The parameters of `IntegerKernels.depthwise`: a convolution of each channel with its own window.
+///
+/// A task is a block of output rows of an image.
+package struct IntegerDepthwiseParameters: BitwiseCopyable, @unchecked Sendable {
+  package var operands = ContractionOperands()
+  package var window = ContractionWindow()
+  package var images = 1
+  package var outputHeight = 1
+  package var outputWidth = 1
+  package var channels = 1
+  package var input = ContractionStrides()
+  package var output = ContractionStrides()
+  package var residual = ContractionStrides()
+  package var isSigned = false
+  package var padValue = 0
+  package var rowsPerTask = 1
+  /// Channels that a task takes through all of its rows before the next ones; a multiple of the vector.
+  package var channelsPerPass = 64
+  /// `[channels / vectorWidth][taps][vectorWidth]`, zero padded.
+  package var weights: UnsafePointer<Float>
+  package var epilogue: IntegerEpilogue
+  package var resultBytes = 4
+  package var residualBytes = 1
+  package var hook: SumsEpilogue?
+  package var hookContext: UnsafeRawPointer?
+  /// The hook's scratch follows the sums.
+  package var hookOffset = 0
+
+  package init(weights: UnsafePointer<Float>, epilogue: IntegerEpilogue) {
+    self.weights = weights
+    self.epilogue = epilogue
+  }
+
+  /// Pixels whose sums are held together.
+  package static let pixels = 6
+  /// Products that can be summed exactly in `Float`.
+  package static let exactTaps = (1 << 24) / (255 * 128)
+
+  package var rowBlocks: Int { (outputHeight + rowsPerTask - 1) / rowsPerTask }
+  package var taskCount: Int { images * rowBlocks }
+}

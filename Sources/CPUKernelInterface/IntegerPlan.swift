@@ -22,6 +22,18 @@ package struct IntegerFormat: Sendable {
   /// What makes bytes of x unsigned.
   var flip: UInt8 { inputIsSigned ? 0x80 : 0 }
   var fill: UInt8 { UInt8(truncatingIfNeeded: padValue) ^ flip }
+
+  /// Sets all but the addresses.
+  func apply(to epilogue: inout IntegerEpilogue) {
+    epilogue.result = result.rawValue
+    epilogue.residual = residual.rawValue
+    epilogue.lower = lower
+    epilogue.upper = upper
+    epilogue.isLimited = isLimited
+    epilogue.zeroPoint = zeroPoint
+    epilogue.lowest = lowest
+    epilogue.highest = highest
+  }
 }
 
 /// The numbers of an integer epilogue, one for each output channel.
@@ -40,9 +52,7 @@ package struct IntegerColumns: Sendable {
 }
 
 /// How a convolution or a matrix product of bytes is computed with the kernels of one instruction set.
-///
-/// It is used as a `ContractionPlan` is.
-package struct IntegerPlan: Sendable {
+package struct IntegerPlan: IntegerContraction {
   package let workspaceBytes: Int
   package let constantBytes: Int
   private let kernels: IntegerKernels
@@ -173,14 +183,7 @@ package struct IntegerPlan: Sendable {
     core.residualBytes = format.residual.byteCount
     core.hook = format.hook?.function
     core.hookContext = format.hook?.context
-    core.epilogue.result = format.result.rawValue
-    core.epilogue.residual = format.residual.rawValue
-    core.epilogue.lower = format.lower
-    core.epilogue.upper = format.upper
-    core.epilogue.isLimited = format.isLimited
-    core.epilogue.zeroPoint = format.zeroPoint
-    core.epilogue.lowest = format.lowest
-    core.epilogue.highest = format.highest
+    format.apply(to: &core.epilogue)
     try core.finish(shape, blocking, concurrency: concurrency)
     layout = try Layout(packing, columns: packing.taskCount * shape.columns)
     constantBytes = layout.total
@@ -221,7 +224,6 @@ package struct IntegerPlan: Sendable {
   package var blocking: IntegerBlocking { core.blocking }
   package var taskCount: Int { core.taskCount }
 
-  /// Packs the weights, and the numbers of the epilogue, which has one of each for each output channel.
   package func writeConstants(
     to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>, columns: IntegerColumns
   ) {
@@ -255,7 +257,6 @@ package struct IntegerPlan: Sendable {
     }
   }
 
-  /// The kernel calls, in order, given the constants that were written.
   package func steps(constants bytes: UnsafeRawPointer) -> [KernelStep] {
     var steps: [KernelStep] = []
     if let copy {

@@ -171,6 +171,21 @@ import CPUIntrinsics
   }
 #endif
 
+extension IntegerLanes {
+  @inline(__always)
+  static func add(_ a: IntegerVector, _ b: IntegerVector) -> IntegerVector {
+    #if NEEDLETAIL_AVX512
+      _mm512_add_epi32(a, b)
+    #elseif NEEDLETAIL_AVX2
+      _mm256_add_epi32(a, b)
+    #elseif arch(x86_64)
+      _mm_add_epi32(a, b)
+    #else
+      a &+ b
+    #endif
+  }
+}
+
 // MARK: - Products
 
 #if NEEDLETAIL_VNNI
@@ -253,19 +268,6 @@ import CPUIntrinsics
     static func addProducts(_ x: QuadInput, _ w: QuadWeights, _ sum: IntegerVector)
       -> IntegerVector
     { add(add(sum, pairs(x.even, w.even)), pairs(x.odd, w.odd)) }
-
-    @inline(__always)
-    private static func add(_ a: IntegerVector, _ b: IntegerVector) -> IntegerVector {
-      #if NEEDLETAIL_AVX512
-        _mm512_add_epi32(a, b)
-      #elseif NEEDLETAIL_AVX2
-        _mm256_add_epi32(a, b)
-      #elseif arch(x86_64)
-        _mm_add_epi32(a, b)
-      #else
-        a &+ b
-      #endif
-    }
 
     /// The sums of two neighbouring products of 16-bit numbers.
     @inline(__always)

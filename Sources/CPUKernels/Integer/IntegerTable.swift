@@ -13,5 +13,7 @@ package func integerKernels() -> IntegerKernels {
     vectorWidth: IntegerLanes.count, productsPerCycle: products, variants: integerVariants(),
     contraction: { runIntegerContraction($0, $1, $2, $3, $4) },
     packWeights: { runIntegerPack($0, $1, $2, $3, $4) },
-    copyInput: { runIntegerCopy($0, $1, $2, $3, $4) })
+    copyInput: { runIntegerCopy($0, $1, $2, $3, $4) },
+    depthwise: { runIntegerDepthwise($0, $1, $2, $3, $4) },
+    packDepthwise: { runIntegerDepthwisePack($0, $1, $2, $3, $4) })
 }

@@ -1,11 +1,11 @@
 /// A number, or one for each output channel.
-struct ChannelNumbers: Equatable, Sendable, ExpressibleByFloatLiteral {
+struct ChannelNumbers: Equatable, Sendable, ExpressibleByIntegerLiteral {
   /// One number stands for all channels.
   private(set) var values: [Double]
 
   init(_ values: [Double]) { self.values = values }
   init(_ value: Double) { values = [value] }
-  init(floatLiteral value: Double) { values = [value] }
+  init(integerLiteral value: Int) { values = [Double(value)] }
 
   /// The number that all channels have; nil where they differ.
   var uniform: Double? {

@@ -1,7 +1,6 @@
 import CPUKernelInterface
 import KernelModel
 import ProgramModel
-import TensorModel
 
 /// Convolutions and matrix products of 8-bit integers.
 enum IntegerTactics {
@@ -15,6 +14,9 @@ enum IntegerTactics {
     }
     let preferred = result.min { $0.estimate(request) < $1.estimate(request) }
     guard let preferred else { return [] }
+    if let plan = work.depthwisePlan() {
+      return [IntegerDepthwiseTactic(work: work, plan: plan), preferred]
+    }
     return [preferred] + result.filter { $0.name != preferred.name }
   }
 }
@@ -71,21 +73,7 @@ struct IntegerTactic: CPUTactic {
     } catch {
       throw CPUTacticError("the contraction cannot be planned: \(error)")
     }
-    guard let constants = TensorStorage(byteCount: plan.constantBytes) else {
-      throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights")
-    }
-    work.writeConstants(plan, to: constants, weights: weights)
-    let steps = plan.steps(constants: constants.base)
-    let phases = steps.map { step in
-      KernelPhase(
-        function: step.function,
-        parameters: ParameterBlock(
-          bytes: step.parameters, retaining: [constants] + work.retained),
-        operands: work.operands, taskCount: step.taskCount)
-    }
-    return PreparedKernel(
-      phases: phases, workspaceBytes: plan.workspaceBytes,
-      scratchBytes: steps.map(\.scratchBytes).max() ?? 0, packedBytes: plan.constantBytes)
+    return try work.prepared(plan, weights: weights)
   }
 
   private func adjusted(_ preferred: IntegerBlocking) -> IntegerBlocking {
@@ -97,5 +85,24 @@ struct IntegerTactic: CPUTactic {
     case .morePixels: result.pixels = preferred.pixels * 2
     }
     return result
+  }
+}
+
+/// A depthwise convolution of bytes.
+struct IntegerDepthwiseTactic: CPUTactic {
+  let work: IntegerWork
+  let plan: IntegerDepthwisePlan
+
+  var name: String { "integer depthwise" }
+
+  func estimate(_ request: TacticRequest) -> Double {
+    let step = request.step
+    let width = Double(work.kernels.vectorWidth)
+    let results = Double(step.outputs[0].elementCount) * 6e-9 / width
+    return step.multiplyAdds / (width * 1.5e9) + results + step.trafficBytes / 12e9 + 1e-6
+  }
+
+  func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {
+    try work.prepared(plan, weights: try work.weights(request).address)
   }
 }

@@ -143,9 +143,30 @@ struct IntegerWork: Sendable {
     return (address + view.offset, greatest > 254 ? 3 : greatest > 127 ? 2 : 1)
   }
 
-  func writeConstants(
-    _ plan: IntegerPlan, to storage: TensorStorage, weights: UnsafePointer<UInt8>
-  ) {
-    plan.writeConstants(to: storage.base, weights: weights, columns: numbers)
+  /// Nil where each channel has no window of its own, or one so large that sums would not be exact.
+  func depthwisePlan() -> IntegerDepthwisePlan? {
+    guard case .convolution(let geometry) = geometry else { return nil }
+    return try? IntegerDepthwisePlan(
+      geometry, format, kernels: kernels, operands: slots, concurrency: threads)
+  }
+
+  /// The kernel of a plan, with its constants written.
+  func prepared(
+    _ plan: some IntegerContraction, weights: UnsafePointer<UInt8>
+  ) throws(CPUTacticError) -> PreparedKernel {
+    guard let constants = TensorStorage(byteCount: plan.constantBytes) else {
+      throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights")
+    }
+    plan.writeConstants(to: constants.base, weights: weights, columns: numbers)
+    let steps = plan.steps(constants: constants.base)
+    let phases = steps.map { step in
+      KernelPhase(
+        function: step.function,
+        parameters: ParameterBlock(bytes: step.parameters, retaining: [constants] + retained),
+        operands: operands, taskCount: step.taskCount)
+    }
+    return PreparedKernel(
+      phases: phases, workspaceBytes: plan.workspaceBytes,
+      scratchBytes: steps.map(\.scratchBytes).max() ?? 0, packedBytes: plan.constantBytes)
   }
 }

@@ -134,9 +134,10 @@ extension LinearForm {
     guard let range = target.integerRange, target.isByte || target == .int32 else { return nil }
     let bounds = (lower: Double(range.lowerBound), upper: Double(range.upperBound))
     if isConstant {
-      guard constant.values.allSatisfy({ $0 == $0.rounded() && $0 >= bounds.lower && $0 <= bounds.upper })
-      else { return nil }
-      return result
+      let fits = constant.values.allSatisfy {
+        $0 == $0.rounded() && $0 >= bounds.lower && $0 <= bounds.upper
+      }
+      return fits ? result : nil
     }
     // Whole real numbers saturate; integers would wrap.
     guard type == .float32, isRounded else { return nil }
