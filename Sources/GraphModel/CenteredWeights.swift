@@ -44,7 +44,8 @@ package struct CenteredWeights: Sendable {
     // Where the range is too wide, the middle of the type becomes zero.
     let middle = weights.dataType == .uint8 ? 128 : 0
     let shifts = (0..<channels).map { channel in
-      let fits = lowest[channel] - zeros[channel] >= -128 && highest[channel] - zeros[channel] <= 127
+      let fits =
+        lowest[channel] - zeros[channel] >= -128 && highest[channel] - zeros[channel] <= 127
       return fits ? zeros[channel] : middle
     }
     rest = (0..<channels).map { Int64(shifts[$0] - zeros[$0]) }

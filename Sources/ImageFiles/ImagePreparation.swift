@@ -56,7 +56,8 @@ package struct ImagePreparation: Sendable {
 
   private func resizedExtents(_ image: Image) throws(ImageError) -> (height: Int, width: Int) {
     let (tall, wide) = (Double(image.height), Double(image.width))
-    let scale = shorterSide.map { Double($0) / min(tall, wide) }
+    let scale =
+      shorterSide.map { Double($0) / min(tall, wide) }
       ?? max(Double(height) / tall, Double(width) / wide)
     let resized = (
       height: max(Int((tall * scale + 1e-6).rounded(.down)), 1),

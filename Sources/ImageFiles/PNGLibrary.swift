@@ -1,7 +1,6 @@
 /// libpng, by its simplified interface of version 1.6.
 struct PNGLibrary: Sendable {
-  private let beginRead:
-    @convention(c) (UnsafeMutableRawPointer?, UnsafeRawPointer?, Int) -> Int32
+  private let beginRead: @convention(c) (UnsafeMutableRawPointer?, UnsafeRawPointer?, Int) -> Int32
   private let finishRead:
     @convention(c) (
       UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafeMutableRawPointer?, Int32,
@@ -15,7 +14,8 @@ struct PNGLibrary: Sendable {
 
   private init() throws(ImageError) {
     guard let library = SharedLibrary(["libpng16.so.16", "libpng16.16.dylib"]) else {
-      throw ImageError("is PNG, which needs the library libpng: install it (apt install libpng16-16)")
+      throw ImageError(
+        "is PNG, which needs the library libpng: install it (apt install libpng16-16)")
     }
     beginRead = try library.function("png_image_begin_read_from_memory")
     finishRead = try library.function("png_image_finish_read")

@@ -38,7 +38,9 @@ struct InitializerTable {
       for node in nodes {
         used.formUnion(node.input)
         for attribute in node.attribute {
-          if attribute.hasG { add(attribute.g.node); used.formUnion(attribute.g.output.map(\.name)) }
+          if attribute.hasG {
+            add(attribute.g.node); used.formUnion(attribute.g.output.map(\.name))
+          }
           for body in attribute.graphs { add(body.node) }
         }
       }

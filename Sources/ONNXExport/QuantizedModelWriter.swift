@@ -58,6 +58,8 @@ package struct QuantizedModelWriter {
 
   /// The first operator set whose `DequantizeLinear` takes a scale for each channel.
   private static let channelScaleVersion: Int64 = 13
+  /// The first that has convolutions of integers.
+  private static let oldestVersion: Int64 = 10
   private static let runtimeDomain = "com.microsoft"
 
   private var model: Onnx_ModelProto
@@ -79,7 +81,10 @@ package struct QuantizedModelWriter {
     self.model = model
     self.activations = activations
     let version = model.opsetImport.first { $0.domain.isEmpty || $0.domain == "ai.onnx" }?.version
-    domain = (version ?? 1) < Self.channelScaleVersion ? Self.runtimeDomain : ""
+    guard let version, version >= Self.oldestVersion else {
+      throw .olderOperatorSet(version: version ?? 1, oldest: Self.oldestVersion)
+    }
+    domain = version < Self.channelScaleVersion ? Self.runtimeDomain : ""
     constants = try InitializerTable(model.graph, directory: directory)
     for node in model.graph.node {
       for output in node.output { producers[output] = node }
@@ -97,7 +102,8 @@ package struct QuantizedModelWriter {
         } catch {
           switch error {
           case .skip(let reason):
-            skipped.append(Skipped(node: node.name.isEmpty ? node.output[0] : node.name, reason: reason))
+            skipped.append(
+              Skipped(node: node.name.isEmpty ? node.output[0] : node.name, reason: reason))
           case .failed(let error): throw error
           }
         }
@@ -124,7 +130,8 @@ package struct QuantizedModelWriter {
         bytes: bytes, quantized: count, skipped: skipped,
         usesRuntimeOperators: domain == Self.runtimeDomain)
     } catch {
-      throw .exceedsLimit(what: "bytes of an ONNX file", found: Int(Int32.max), limit: Int(Int32.max))
+      throw .exceedsLimit(
+        what: "bytes of an ONNX file", found: Int(Int32.max), limit: Int(Int32.max))
     }
   }
 }

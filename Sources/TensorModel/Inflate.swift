@@ -145,7 +145,9 @@ struct Inflate {
       }
     }
     guard all.count == total else { return nil }
-    return (HuffmanCode(Array(all[..<(literals + 257)])), HuffmanCode(Array(all[(literals + 257)...])))
+    return (
+      HuffmanCode(Array(all[..<(literals + 257)])), HuffmanCode(Array(all[(literals + 257)...]))
+    )
   }
 }
 

@@ -8,7 +8,8 @@ import Testing
 @Suite struct QuantizationFusionTests {
   private static let convolution =
     "convolution(dequantize(x), dequantize(w)) => dequantize(integer convolution(x, w))"
-  private static let matmul = "matmul(dequantize(x), dequantize(w)) => dequantize(integer matmul(x, w))"
+  private static let matmul =
+    "matmul(dequantize(x), dequantize(w)) => dequantize(integer matmul(x, w))"
 
   @Test func convolutionReadsIntegers() throws {
     var draft = GraphDraft()
@@ -31,7 +32,8 @@ import Testing
     var draft = GraphDraft()
     let x = draft.input([1, 2, 4, 4], .int8)
     let w = try draft.dequantized(try draft.integers([3, 2, 1, 1], .int8), 0.25, 0)
-    let bias = try draft.dequantized(try draft.constant([500, -70, 12] as [Int32], [3, 1, 1]), 0.125, 0)
+    let bias = try draft.dequantized(
+      try draft.constant([500, -70, 12] as [Int32], [3, 1, 1]), 0.125, 0)
     let product = try draft.convolution(try draft.dequantized(x, 0.5, -7), w)
     draft.output(try draft.pointwise(.x0 + .x1, product, bias))
     let outcome = try draft.fused(tolerance: 1e-5)
@@ -75,7 +77,8 @@ import Testing
     let x = draft.input([5, 7], .uint8)
     let w = try draft.dequantized(
       try draft.integers([3, 7], .int8), scales: [0.1, 0.2, 0.3], trailing: 1)
-    draft.output(try draft.matmul(try draft.dequantized(x, 0.5, 4), try draft.transpose(w, [1, 0])))
+    draft.output(
+      try draft.matmul(try draft.dequantized(x, 0.5, 4), try draft.transpose(w, [1, 0])))
     let outcome = try draft.fused(tolerance: 1e-4)
     #expect(outcome.count(Self.matmul) == 1)
     #expect(outcome.families == ["matmul"])

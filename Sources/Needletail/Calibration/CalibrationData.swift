@@ -65,7 +65,8 @@ public struct CalibrationData: AsyncSequence, Sendable {
     } else {
       guard images.isDefault else {
         throw NeedletailError(
-          .input, "an image size, mean, deviation or layout is for a folder of images; "
+          .input,
+          "an image size, mean, deviation or layout is for a folder of images; "
             + "'\(url.path)' is none")
       }
       for (id, array) in zip(graph.inputs, try files.arrays(names)) {

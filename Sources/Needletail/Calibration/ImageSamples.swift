@@ -54,7 +54,8 @@ struct ImageSamples: Sendable {
     normalizes = type.dataType != .uint8
     guard normalizes || options.mean == [0] && options.deviation == [1] else {
       throw NeedletailError(
-        .input, "input '\(name)' takes uint8: images are given as they are, without mean and deviation")
+        .input,
+        "input '\(name)' takes uint8: images are given as they are, without mean and deviation")
     }
     let extents = type.shape.dimensions.map(\.constant)
     func holds(_ axis: Int) -> Bool { extents[axis] == 3 || extents[axis] == 1 }
@@ -78,7 +79,8 @@ struct ImageSamples: Sendable {
         .input, "an image size must be from 1 to \(1 << 14), and no deviation may be zero")
     }
     let first = isLast ? 1 : 2
-    guard let height = extents[first] ?? options.size, let width = extents[first + 1] ?? options.size
+    guard let height = extents[first] ?? options.size,
+      let width = extents[first + 1] ?? options.size
     else {
       throw NeedletailError(
         .input, "input '\(name)' takes images of any size (\(type.shape)): give an image size")

@@ -20,7 +20,8 @@ struct QuantizedFormulaOperator: Operator {
     case "QLinearMul": (formula, argumentCount) = (x * y, 2)
     case "QLinearSigmoid": (formula, argumentCount) = (.unary(.sigmoid, x), 1)
     default:
-      let alpha = ScalarExpression.float(try attributes.float("alpha", default: Double(Float(0.01))))
+      let alpha = ScalarExpression.float(
+        try attributes.float("alpha", default: Double(Float(0.01))))
       formula = .select(.binary(.less, x, .float(0)), alpha * x, x)
       argumentCount = 1
     }
