@@ -63,9 +63,7 @@ struct QuantizedConvOperator: Operator {
     _ expansion: inout Expansion, _ convolution: Convolution, _ x: Operand, _ xZero: Operand?,
     _ weights: Operand, _ bias: Operand?
   ) throws(OperatorError) -> Sums? {
-    guard x.dataType.isByte, expansion.constant(weights) != nil,
-      groups == 1 || weights.shape[0] == Dimension(groups)
-    else { return nil }
+    guard x.dataType.isByte, expansion.constant(weights) != nil else { return nil }
     var convolution = convolution
     var source = x
     if let xZero, (convolution.padsBefore + convolution.padsAfter).contains(where: { $0 != 0 }) {
@@ -81,7 +79,10 @@ struct QuantizedConvOperator: Operator {
       weightZeroPoint: weightZeroPoint(expansion), bias: bias,
       layout: .init(weightAxis: 0, trailing: x.rank - 2)
     ) { (expansion) throws(OperatorError) in
-      guard var shape = weights.shape.constants else { return nil }
+      // One sum for each group, which must broadcast to its channels.
+      guard var shape = weights.shape.constants, groups == 1 || shape[0] == groups else {
+        return nil
+      }
       shape[0] = groups
       let count = shape.reduce(1, *)
       guard let ones = try? Tensor([Int8](repeating: 1, count: count), shape: shape) else {
