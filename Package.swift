@@ -58,6 +58,8 @@ let layers: [Target] =
         "TensorModel", "KernelModel", "GraphModel", "Operators", "MappedFiles", "ONNXFormat",
         protobuf,
       ]),
+    layer("ONNXExport", imports: ["TensorModel", "ONNXFormat", "ONNXImport", protobuf]),
+    layer("ImageFiles", imports: ["MappedFiles"]),
     layer("TensorFlowFormat", imports: [protobuf]),
     layer(
       "TensorFlowImport",
@@ -117,7 +119,7 @@ let layers: [Target] =
       "Needletail",
       imports: [
         "TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel", "Operators",
-        "ONNXImport", "TensorFlowImport",
+        "ONNXImport", "ONNXExport", "ImageFiles", "TensorFlowImport",
         "ModelZoo", "GraphSimplification", "LayerTensorFusion", "PrecisionCalibration",
         "ProgramModel",
         "ProgramLowering", "DeviceInterface", "DynamicTensorMemory", "KernelAutoTuning",

@@ -151,14 +151,16 @@ package struct Expansion {
   }
 
   /// Emits a problem and returns all of its outputs.
+  ///
+  /// - Parameter folds: whether results of constants are computed at once.
   package mutating func emitAll(
-    _ problem: KernelProblem, _ inputs: [Operand?]
+    _ problem: KernelProblem, _ inputs: [Operand?], folds: Bool = true
   ) throws(OperatorError) -> [Operand] {
     let types: [TensorType]
     do { types = try problem.outputTypes(of: inputs.map { $0?.type }) } catch {
       throw OperatorError(error.description)
     }
-    if let folded = try fold(problem, inputs, types) { return folded.map { constant($0) } }
+    if folds, let folded = try fold(problem, inputs, types) { return folded.map { constant($0) } }
     let symbolic = symbolicResult(problem, inputs, types)
     if let symbolic, types.count == 1 { return [self.symbolic(symbolic, types[0])] }
     let outputs = types.map { graph.addValue(Value(name: freshName(), type: $0)) }
@@ -168,9 +170,9 @@ package struct Expansion {
 
   /// Emits a problem and returns its first output.
   package mutating func emit(
-    _ problem: KernelProblem, _ inputs: [Operand?]
+    _ problem: KernelProblem, _ inputs: [Operand?], folds: Bool = true
   ) throws(OperatorError) -> Operand {
-    try emitAll(problem, inputs)[0]
+    try emitAll(problem, inputs, folds: folds)[0]
   }
 
   /// Emits the node itself, to run on the host.

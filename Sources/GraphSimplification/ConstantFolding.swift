@@ -8,6 +8,8 @@ struct ConstantFolding {
   static let name = "constant operands => constant"
 
   let limits: Limits
+  /// Whether numbers of 8 bits, and sums of 32 bits, are left as they are where an expression scales them.
+  var keepsQuantized = false
 
   /// Results up to this size are kept even where they are much larger than what they are made of.
   private static let smallBytes = 1 << 20
@@ -42,13 +44,25 @@ struct ConstantFolding {
       tensors.append(tensor)
     }
     let types = node.outputs.compactMap { graph.type($0) }
-    guard types.count == node.outputs.count, isAllowed(problem, tensors, types) else { return nil }
+    guard types.count == node.outputs.count, isAllowed(problem, tensors, types),
+      !keepsQuantized || !Self.scalesIntegers(problem, tensors, types)
+    else { return nil }
     if case .copy(.reshape(let shape)) = problem, let extents = shape.constants,
       let tensor = tensors.first ?? nil
     {
       return (try? tensor.reshaped(extents)).map { [$0] }
     }
     return try? Interpreter.evaluate(problem, tensors, types)
+  }
+
+  /// Whether a node turns integers into multiples of a scale.
+  private static func scalesIntegers(
+    _ problem: KernelProblem, _ inputs: [Tensor?], _ outputs: [TensorType]
+  ) -> Bool {
+    guard case .pointwise = problem, let x = inputs.first ?? nil, x.elementCount > 1,
+      x.dataType.isByte || x.dataType == .int32
+    else { return false }
+    return outputs.first?.dataType == .float32 && outputs.first?.shape == Shape(x.shape)
   }
 
   private func isAllowed(

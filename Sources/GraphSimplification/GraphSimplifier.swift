@@ -14,12 +14,15 @@ package enum GraphSimplifier {
   private static let maximumRounds = 8
 
   /// The simplified graph; bodies of control flow are simplified like any graph.
+  ///
+  /// - Parameter keepsQuantized: whether constants of 8 bits are left for contractions that read them as
+  ///   multiples of a scale.
   package static func simplify(
-    _ graph: Graph, limits: Limits, verifies: Bool = Rewriter.verifiesByDefault,
-    report: inout RewriteReport
+    _ graph: Graph, limits: Limits, keepsQuantized: Bool = false,
+    verifies: Bool = Rewriter.verifiesByDefault, report: inout RewriteReport
   ) throws(GraphError) -> Graph {
-    var result = try simplifyingBodies(graph, limits, verifies, &report)
-    let folding = ConstantFolding(limits: limits)
+    let folding = ConstantFolding(limits: limits, keepsQuantized: keepsQuantized)
+    var result = try simplifyingBodies(graph, folding, verifies, &report)
     let before = result.nodeCount
     result = try result.sorted().compacted()
     for _ in result.nodeCount..<max(before, result.nodeCount) { report.record("unused => nothing") }
@@ -34,14 +37,17 @@ package enum GraphSimplifier {
   }
 
   private static func simplifyingBodies(
-    _ graph: Graph, _ limits: Limits, _ verifies: Bool, _ report: inout RewriteReport
+    _ graph: Graph, _ folding: ConstantFolding, _ verifies: Bool, _ report: inout RewriteReport
   ) throws(GraphError) -> Graph {
     var result = graph
     for (id, node) in graph.liveNodes {
       guard case .control(var control) = node.operation else { continue }
       var bodies: [Graph] = []
       for body in control.bodies {
-        bodies.append(try simplify(body, limits: limits, verifies: verifies, report: &report))
+        bodies.append(
+          try simplify(
+            body, limits: folding.limits, keepsQuantized: folding.keepsQuantized,
+            verifies: verifies, report: &report))
       }
       control.bodies = bodies
       result[id]?.operation = .control(control)

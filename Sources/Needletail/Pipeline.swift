@@ -52,9 +52,12 @@ package struct Pipeline: Sendable {
     var report = RewriteReport()
     var graph = try step("expand") { () throws(ExpansionError) in try GraphExpansion.expand(model) }
     if optimizations.contains(.layerTensorFusion) {
+      let isQuantized = LayerFusion.isQuantized(graph)
       graph = try step("simplify") { () throws(GraphError) in
-        try GraphSimplifier.simplify(graph, limits: limits, report: &report)
+        try GraphSimplifier.simplify(
+          graph, limits: limits, keepsQuantized: isQuantized, report: &report)
       }
+      if isQuantized { graph = try fuseQuantized(graph, report: &report) }
       graph = try step("layer-tensor-fusion") { () throws(GraphError) in
         try LayerFusion.fuse(graph, report: &report)
       }
@@ -69,6 +72,21 @@ package struct Pipeline: Sendable {
       try PrecisionRewriter.apply(graph, assignment)
     }
     return OptimizedGraph(graph: graph, report: report, precision: assignment)
+  }
+
+  /// Contractions of integers in the place of those of multiples of a scale, where the model has any.
+  private func fuseQuantized(
+    _ model: Graph, report: inout RewriteReport
+  ) throws(NeedletailError) -> Graph {
+    var graph = model
+    for stage in LayerFusion.QuantizedStage.allCases {
+      graph = try step("quantized-\(stage)") { () throws(GraphError) in
+        let fused = try LayerFusion.fuse(graph, quantized: stage, report: &report)
+        return try GraphSimplifier.simplify(
+          fused, limits: limits, keepsQuantized: stage == .movement, report: &report)
+      }
+    }
+    return graph
   }
 
   /// The precision of every layer; FP32 where the optimisation is left out.

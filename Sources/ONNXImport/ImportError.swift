@@ -16,6 +16,8 @@ package enum ImportError: Error, Sendable {
   case unsupportedFormat(version: Int64, supported: ClosedRange<Int64>)
   /// The version of the default operator set is one that this importer does not know.
   case unsupportedOperatorSet(version: Int64, newest: Int64)
+  /// The version of the default operator set has no operators on integers to write.
+  case olderOperatorSet(version: Int64, oldest: Int64)
   /// Operators that are not in the catalogue: one entry for each name and version.
   case unsupportedOperators([UnsupportedOperator])
   /// A value is of a kind that is not a tensor, or a tensor of unknown elements.
@@ -78,6 +80,9 @@ extension ImportError: CustomStringConvertible {
       "IR version \(version) is not supported, expected \(supported.lowerBound) to \(supported.upperBound)"
     case .unsupportedOperatorSet(let version, let newest):
       "opset \(version) is not supported, expected 7 to \(newest); export the model again with one of these"
+    case .olderOperatorSet(let version, let oldest):
+      "the model's opset \(version) has no operators on 8-bit integers, expected \(oldest) or newer; convert it "
+        + "with onnx.version_converter, best to 13"
     case .unsupportedOperators(let operators):
       "operators that are not supported: " + operators.map(\.text).joined(separator: ", ")
     case .unsupportedType(let value, let type):

@@ -1,6 +1,6 @@
 package import GraphModel
 import MappedFiles
-import ONNXFormat
+package import ONNXFormat
 import Operators
 import SwiftProtobuf
 package import TensorModel
@@ -63,6 +63,17 @@ package enum ONNXImporter {
       let external = ExternalData(directory: directory(of: path), limits: limits)
       return try TensorDecoder(limits: limits, external: external).tensor(proto)
     }
+  }
+
+  /// The tensor that a message of a model holds.
+  ///
+  /// - Parameter directory: where files with its elements lie; nil for none.
+  package static func tensor(
+    _ proto: Onnx_TensorProto, name: String, directory: String?, limits: Limits = Limits()
+  ) throws(ImportError) -> Tensor {
+    let external = ExternalData(directory: directory, limits: limits)
+    return try TensorDecoder(limits: limits, external: external)
+      .tensor(proto, fallbackName: name)
   }
 
   package static func read(

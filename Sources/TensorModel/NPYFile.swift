@@ -7,21 +7,9 @@ package enum NPYFile {
   package static func read(
     _ path: String, limits: Limits = Limits()
   ) throws(NPYError) -> Tensor {
-    func malformed(_ reason: String) -> NPYError { .malformed(path: path, reason: reason) }
     let file = try NPYDescriptor(reading: path)
     let header = try header(of: file)
-    guard let count = ShapeMath.elementCount(header.shape),
-      case (let byteCount, false) = count.multipliedReportingOverflow(
-        by: header.dataType.byteCount)
-    else { throw malformed("shape \(header.shape) is not that of an array") }
-    guard byteCount <= limits.tensorBytes, header.shape.count <= limits.rank else {
-      throw .exceedsLimit(path: path, reason: "\(TensorType(header.dataType, header.shape))")
-    }
-    let found = file.byteCount - file.position
-    guard found == byteCount else {
-      throw malformed(
-        "\(TensorType(header.dataType, header.shape)) takes \(byteCount) bytes, found \(found)")
-    }
+    try check(header, found: file.byteCount - file.position, path: path, limits: limits)
     var tensor = try allocate(header, path: path)
     try tensor.withUnsafeMutableBytes { bytes throws(NPYError) in
       try file.read(into: bytes)
@@ -30,25 +18,78 @@ package enum NPYFile {
     return header.isFortranOrder ? try rowMajor(tensor, path: path) : tensor
   }
 
+  /// The array that a file's bytes hold.
+  ///
+  /// - Parameter path: what messages call it.
+  static func tensor(
+    _ bytes: [UInt8], path: String, limits: Limits
+  ) throws(NPYError) -> Tensor {
+    let lengthSize = bytes.count > 6 && bytes[6] == 1 ? 2 : 4
+    let begin = 8 + lengthSize
+    guard bytes.count >= begin else { throw .malformed(path: path, reason: "it is cut short") }
+    try checkStart(bytes, path: path)
+    let length = bytes[8..<begin].reversed().reduce(0) { $0 << 8 | Int($1) }
+    guard length <= bytes.count - begin else {
+      throw .malformed(path: path, reason: "it is cut short")
+    }
+    let header = try header(Array(bytes[begin..<(begin + length)]), path: path)
+    let start = begin + length
+    try check(header, found: bytes.count - start, path: path, limits: limits)
+    var tensor = try allocate(header, path: path)
+    tensor.withUnsafeMutableBytes { target in
+      target.copyBytes(from: bytes[start...])
+      normalize(target, header)
+    }
+    return header.isFortranOrder ? try rowMajor(tensor, path: path) : tensor
+  }
+
+  /// Whether the elements that a header announces are there, and no more than allowed.
+  private static func check(
+    _ header: NPYHeader, found: Int, path: String, limits: Limits
+  ) throws(NPYError) {
+    guard let count = ShapeMath.elementCount(header.shape),
+      case (let byteCount, false) = count.multipliedReportingOverflow(
+        by: header.dataType.byteCount)
+    else {
+      throw .malformed(path: path, reason: "shape \(header.shape) is not that of an array")
+    }
+    guard byteCount <= limits.tensorBytes, header.shape.count <= limits.rank else {
+      throw .exceedsLimit(path: path, reason: "\(TensorType(header.dataType, header.shape))")
+    }
+    guard found == byteCount else {
+      throw .malformed(
+        path: path,
+        reason:
+          "\(TensorType(header.dataType, header.shape)) takes \(byteCount) bytes, found \(found)")
+    }
+  }
+
   private static func header(of file: NPYDescriptor) throws(NPYError) -> NPYHeader {
-    func malformed(_ reason: String) -> NPYError { .malformed(path: file.path, reason: reason) }
     let start = try file.bytes(8)
-    guard start.starts(with: NPYHeader.magic) else {
-      throw malformed("it does not begin as a NumPy file does")
-    }
-    guard (1...3).contains(start[6]), start[7] == 0 else {
-      throw malformed("its version is \(start[6]).\(start[7]), expected 1.0, 2.0 or 3.0")
-    }
+    try checkStart(start, path: file.path)
     let lengthBytes = try file.bytes(start[6] == 1 ? 2 : 4)
     let length = lengthBytes.reversed().reduce(0) { $0 << 8 | Int($1) }
     guard length <= NPYHeader.maximumByteCount else {
-      throw malformed("its header of \(length) bytes is too long")
+      throw .malformed(path: file.path, reason: "its header of \(length) bytes is too long")
     }
-    let text = try file.bytes(length)
+    return try header(try file.bytes(length), path: file.path)
+  }
+
+  private static func checkStart(_ start: [UInt8], path: String) throws(NPYError) {
+    guard start.starts(with: NPYHeader.magic) else {
+      throw .malformed(path: path, reason: "it does not begin as a NumPy file does")
+    }
+    guard (1...3).contains(start[6]), start[7] == 0 else {
+      throw .malformed(
+        path: path, reason: "its version is \(start[6]).\(start[7]), expected 1.0, 2.0 or 3.0")
+    }
+  }
+
+  private static func header(_ text: [UInt8], path: String) throws(NPYError) -> NPYHeader {
     do { return try NPYHeader(text) } catch {
       switch error {
-      case .malformed(let reason): throw malformed(reason)
-      case .type(let descriptor): throw .unsupportedType(path: file.path, type: descriptor)
+      case .malformed(let reason): throw .malformed(path: path, reason: reason)
+      case .type(let descriptor): throw .unsupportedType(path: path, type: descriptor)
       }
     }
   }

@@ -131,8 +131,15 @@ extension GraphDraft {
     location: SourceLocation = #_sourceLocation
   ) throws -> Outcome {
     var report = RewriteReport()
+    let isQuantized = LayerFusion.isQuantized(graph)
     var result = try GraphSimplifier.simplify(
-      graph, limits: Limits(), verifies: true, report: &report)
+      graph, limits: Limits(), keepsQuantized: isQuantized, verifies: true, report: &report)
+    for stage in LayerFusion.QuantizedStage.allCases where isQuantized {
+      result = try LayerFusion.fuse(result, quantized: stage, verifies: true, report: &report)
+      result = try GraphSimplifier.simplify(
+        result, limits: Limits(), keepsQuantized: stage == .movement, verifies: true,
+        report: &report)
+    }
     result = try LayerFusion.fuse(result, verifies: true, report: &report)
     result = try GraphSimplifier.simplify(
       result, limits: Limits(), verifies: true, report: &report)
@@ -151,6 +158,13 @@ extension GraphDraft {
     return Outcome(graph: result, report: report)
   }
 
+  /// An element for a number between -2 and 2: of 8 bits any that the type has, else 0 or 1.
+  private func integer(_ number: Double, _ type: DataType) -> Int64 {
+    guard type.isByte, let range = type.integerRange else { return number > 0 ? 1 : 0 }
+    let place = (number + 2) / 4 * Double(range.upperBound - range.lowerBound)
+    return min(range.lowerBound + Int64(place.rounded()), range.upperBound)
+  }
+
   private func expectSameOutputs(
     _ result: Graph, _ symbols: [String: Int], _ tolerance: Double, _ location: SourceLocation
   ) throws {
@@ -165,7 +179,8 @@ extension GraphDraft {
         type.dataType.isFloatingPoint
         ? try Tensor(numbers: numbers, dataType: type.dataType, shape: shape)
         : try Tensor(
-          integers: numbers.map { $0 > 0 ? 1 : 0 }, dataType: type.dataType, shape: shape)
+          integers: numbers.map { integer($0, type.dataType) }, dataType: type.dataType,
+          shape: shape)
     }
     let expected = try GraphInterpreter.run(graph, inputs: inputs)
     let found = try GraphInterpreter.run(result, inputs: inputs)

@@ -23,11 +23,11 @@ struct ModelDraft {
   @discardableResult
   mutating func add(
     _ name: String, _ inputs: [ValueID?], outputs: [String?] = ["out"], version: Int = 20,
-    captures: [ValueID] = [], _ attributes: [String: AttributeValue] = [:]
+    captures: [ValueID] = [], domain: String = "onnx", _ attributes: [String: AttributeValue] = [:]
   ) -> [ValueID] {
     nodeCount += 1
     let record = OperatorRecord(
-      domain: "onnx", name: name, version: version, attributes: attributes,
+      domain: domain, name: name, version: version, attributes: attributes,
       captureCount: captures.count)
     let ids = outputs.map { output in
       graph.addValue(Value(name: output.map { "\(graph.name).\($0)\(nodeCount)" } ?? ""))

@@ -2,18 +2,33 @@ public import Foundation
 import GraphModel
 public import TensorModel
 
-/// Samples to calibrate with: a `.npy` file whose first axis counts samples, or, for a network with several
-/// inputs, a folder of such files named after the inputs (`INPUT.npy`; a slash in a name is `_`).
+/// Samples to calibrate with: a `.npy` file whose first axis counts samples; for a network with several
+/// inputs, a `.npz` file with an array for each, or a folder of `.npy` files named after the inputs
+/// (`INPUT.npy`; a slash in a name is `_`); a folder of `.npz` files, which follow each other; or, for a
+/// network that takes pictures, a folder of PNG and JPEG images, which are read when they are needed.
 ///
 /// Integers become floating-point numbers of the same value where the input takes those.
 public struct CalibrationData: AsyncSequence, Sendable {
   /// A batch: tensors by input name.
   public typealias Element = [String: Tensor]
 
+  /// The samples of one input.
   struct Column: Sendable {
+    enum Samples: Sendable {
+      case tensor(Tensor)
+      case images(ImageSamples)
+    }
+
     var name: String
     var type: DataType
-    var tensor: Tensor
+    var samples: Samples
+
+    var count: Int {
+      switch samples {
+      case .tensor(let tensor): tensor.shape[0]
+      case .images(let images): images.paths.count
+      }
+    }
   }
 
   private let columns: [Column]
@@ -27,27 +42,41 @@ public struct CalibrationData: AsyncSequence, Sendable {
   /// Reads all samples.
   ///
   /// - Parameters:
-  ///   - url: a `.npy` file or a folder of them.
+  ///   - url: a file or a folder.
   ///   - model: the network that they are for.
   ///   - batch: samples of a batch, where the model does not fix it.
   ///   - shapes: extents that are fixed beyond the model's own, by input name.
+  ///   - images: how images become numbers.
   /// - Throws: `NeedletailError` for an empty set, a wrong shape, an unknown input, or NaN or infinities.
   public init(
-    contentsOf url: URL, for model: Model, batch: Int = 32, shapes: [String: [Int]] = [:]
+    contentsOf url: URL, for model: Model, batch: Int = 32, shapes: [String: [Int]] = [:],
+    images: ImageOptions = ImageOptions()
   ) throws(NeedletailError) {
     let graph = try model.graph.fixingInputs(shapes)
-    let files = try CalibrationFiles.find(url, inputs: graph.inputs.map { graph[$0].name })
+    let names = graph.inputs.map { graph[$0].name }
+    let files = try CalibrationFiles.find(url, inputs: names)
     var columns: [Column] = []
-    var fixed: Int?
-    for (id, path) in zip(graph.inputs, files) {
-      let tensor: Tensor
-      do { tensor = try NPYFile.read(path) } catch {
-        throw NeedletailError(.input, error.description)
+    if case .images(let paths) = files {
+      guard let id = graph.inputs.first, let type = graph[id].type else {
+        throw NeedletailError(.input, "the type of the input is not known")
       }
-      let column = try Column(path, tensor, name: graph[id].name, type: graph[id].type)
-      columns.append(column)
-      fixed = fixed ?? graph[id].type?.shape.dimensions.first?.constant
+      let samples = try ImageSamples(paths, type: type, name: names[0], options: images)
+      columns = [Column(name: names[0], type: type.dataType, samples: .images(samples))]
+    } else {
+      guard images.isDefault else {
+        throw NeedletailError(
+          .input,
+          "an image size, mean, deviation or layout is for a folder of images; "
+            + "'\(url.path)' is none")
+      }
+      for (id, array) in zip(graph.inputs, try files.arrays(names)) {
+        columns.append(
+          try Column(array.path, array.tensor, name: graph[id].name, type: graph[id].type))
+      }
     }
+    let fixed = graph.inputs.lazy.compactMap {
+      graph[$0].type?.shape.dimensions.first?.constant
+    }.first
     try self.init(columns, fixed: fixed, batch: batch)
   }
 
@@ -55,12 +84,12 @@ public struct CalibrationData: AsyncSequence, Sendable {
     guard let first = columns.first else {
       throw NeedletailError(.input, "a model without inputs cannot be calibrated")
     }
-    let count = first.tensor.shape[0]
-    for column in columns where column.tensor.shape[0] != count {
+    let count = first.count
+    for column in columns where column.count != count {
       throw NeedletailError(
         .input,
         "calibration data has \(count) samples for input '\(first.name)' but "
-          + "\(column.tensor.shape[0]) for '\(column.name)'")
+          + "\(column.count) for '\(column.name)'")
     }
     guard count > 0 else { throw NeedletailError(.input, "the calibration set is empty") }
     let size = fixed ?? batch
@@ -171,17 +200,20 @@ extension CalibrationData.Column {
         "calibration data '\(path)' holds \(tensor.dataType); input '\(name)' takes "
           + "\(type.dataType)")
     }
-    self.init(name: name, type: type.dataType, tensor: tensor)
-  }
-
-  private var sampleBytes: Int {
-    tensor.shape[0] > 0 ? tensor.byteCount / tensor.shape[0] : 0
+    self.init(name: name, type: type.dataType, samples: .tensor(tensor))
   }
 
   /// The samples as their input takes them.
-  func slice(_ samples: Range<Int>) throws(NeedletailError) -> Tensor {
+  func slice(_ range: Range<Int>) throws(NeedletailError) -> Tensor {
+    switch samples {
+    case .images(let images): return try images.tensor(range, type)
+    case .tensor(let tensor): return try slice(tensor, range)
+    }
+  }
+
+  private func slice(_ tensor: Tensor, _ range: Range<Int>) throws(NeedletailError) -> Tensor {
     do {
-      let raw = try rawSlice(samples)
+      let raw = try tensor.samples(range)
       if raw.dataType == type { return raw }
       if type.isFloatingPoint, let numbers = raw.numbers() {
         return try Tensor(numbers: numbers, dataType: type, shape: raw.shape)
@@ -190,23 +222,12 @@ extension CalibrationData.Column {
     } catch { throw NeedletailError(.input, "input '\(name)': \(error.description)") }
   }
 
-  private func rawSlice(_ samples: Range<Int>) throws(TensorError) -> Tensor {
-    var raw = try Tensor(
-      uninitialized: tensor.dataType, shape: [samples.count] + tensor.shape.dropFirst())
-    let start = samples.lowerBound * sampleBytes
-    let end = start + raw.byteCount
-    raw.withUnsafeMutableBytes { target in
-      tensor.withUnsafeBytes { target.copyBytes(from: $0[start..<end]) }
-    }
-    return raw
-  }
-
   /// - Throws: `NeedletailError` that names the first sample with NaN or an infinity.
   func checkNumbers() throws(NeedletailError) {
-    guard tensor.dataType.isFloatingPoint else { return }
+    guard case .tensor(let tensor) = samples, tensor.dataType.isFloatingPoint else { return }
     for sample in 0..<tensor.shape[0] {
       let numbers: [Double]
-      do { numbers = try rawSlice(sample..<(sample + 1)).numbers() ?? [] } catch {
+      do { numbers = try tensor.samples(sample..<(sample + 1)).numbers() ?? [] } catch {
         throw NeedletailError(.input, "input '\(name)': \(error.description)")
       }
       // What is beyond the input's own type would become an infinity there.
@@ -218,49 +239,15 @@ extension CalibrationData.Column {
   }
 }
 
-/// Which file is for which input.
-enum CalibrationFiles {
-  /// Paths in the order of the inputs.
-  static func find(_ url: URL, inputs: [String]) throws(NeedletailError) -> [String] {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-      throw NeedletailError(.input, "calibration data '\(url.path)' does not exist")
+extension Tensor {
+  /// Part of the first axis.
+  fileprivate func samples(_ range: Range<Int>) throws(TensorError) -> Tensor {
+    var part = try Tensor(uninitialized: dataType, shape: [range.count] + shape.dropFirst())
+    let start = shape[0] > 0 ? range.lowerBound * (byteCount / shape[0]) : 0
+    let end = start + part.byteCount
+    part.withUnsafeMutableBytes { target in
+      withUnsafeBytes { target.copyBytes(from: $0[start..<end]) }
     }
-    if isFolder.boolValue { return try inFolder(url, inputs) }
-    guard url.pathExtension == "npy" else {
-      throw NeedletailError(
-        .input,
-        "calibration data '\(url.path)' is neither a .npy file nor a folder of .npy files")
-    }
-    guard inputs.count == 1 else {
-      throw NeedletailError(
-        .input,
-        "the model has \(inputs.count) inputs; give a folder with "
-          + inputs.map { "'\(fileName($0))'" }.joined(separator: ", "))
-    }
-    return [url.path]
-  }
-
-  private static func fileName(_ input: String) -> String {
-    input.split(separator: "/", omittingEmptySubsequences: false).joined(separator: "_") + ".npy"
-  }
-
-  private static func inFolder(_ url: URL, _ inputs: [String]) throws(NeedletailError) -> [String] {
-    let entries = ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted()
-    let wanted = inputs.map(fileName)
-    let known = inputs.map { "'\($0)'" }.joined(separator: ", ")
-    let files = entries.filter { !$0.hasPrefix(".") }
-    guard !files.isEmpty else {
-      throw NeedletailError(.input, "the calibration set is empty: no .npy file in '\(url.path)'")
-    }
-    if let other = files.first(where: { !wanted.contains($0) }) {
-      throw NeedletailError(
-        .input, "'\(other)' in '\(url.path)' is named after no input; the model has \(known)")
-    }
-    if let missing = zip(inputs, wanted).first(where: { !files.contains($0.1) }) {
-      throw NeedletailError(
-        .input, "'\(url.path)' has no '\(missing.1)' for input '\(missing.0)'")
-    }
-    return wanted.map { url.appendingPathComponent($0).path }
+    return part
   }
 }

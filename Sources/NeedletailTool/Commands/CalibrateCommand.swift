@@ -13,15 +13,28 @@ struct CalibrateCommand: ParsableCommand {
       the model, whose hash it holds, and to no device. 'auto' chooses for each tensor the method whose 8-bit \
       integers have the least mean squared error by the tensor's histogram.
 
+      With --export-qdq the model is also written as ONNX with QuantizeLinear and DequantizeLinear around \
+      the inputs of its convolutions and matrix products, as other engines read it.
+
       needletail calibrate model.onnx --calibration images.npy -o scales.json
+      needletail calibrate model.onnx --calibration photos/ --image-size 256 --mean 0.485,0.456,0.406 \
+      --std 0.229,0.224,0.225 -o scales.json --export-qdq int8.onnx
       needletail calibrate --merge a.json b.json -o c.json
       """)
 
   @Argument(help: "A model or a name of the zoo; with --merge, nothing.")
   var model: String?
 
-  @Option(help: "Samples: a .npy file whose first axis counts them, or a folder of INPUT.npy.")
+  @Option(
+    help: ArgumentHelp(
+      "Samples: a .npy or .npz file whose first axes count them, a folder of INPUT.npy or of .npz, or "
+        + "a folder of PNG and JPEG images."))
   var calibration: String?
+
+  @OptionGroup var images: ImageArguments
+
+  @Option(help: "A table of the model that was written before, in place of samples.")
+  var table: String?
 
   @Option(help: "Samples of one inference, where the model does not fix it.")
   var batch = 32
@@ -34,7 +47,12 @@ struct CalibrateCommand: ParsableCommand {
   var merge: [String] = []
 
   @Option(name: [.customShort("o"), .long], help: "The table to write.")
-  var output: String
+  var output: String?
+
+  @Option(
+    name: .customLong("export-qdq"),
+    help: ArgumentHelp("The model to write with 8-bit integers, as ONNX.", valueName: "file.onnx"))
+  var exported: String?
 
   @OptionGroup var common: CommonOptions
 
@@ -44,12 +62,16 @@ struct CalibrateCommand: ParsableCommand {
       throw ValidationError(
         "--method '\(method)' is not one of \(CalibrationMethod.requests.joined(separator: ", "))")
     }
+    guard output != nil || exported != nil else {
+      throw ValidationError("nothing to write: give --output, --export-qdq or both")
+    }
     if merge.isEmpty {
-      guard model != nil, calibration != nil else {
-        throw ValidationError("give a model and --calibration, or --merge and tables")
+      guard model != nil, (calibration == nil) != (table == nil) else {
+        throw ValidationError(
+          "give a model and either --calibration or --table, or --merge and tables")
       }
-    } else if model != nil || calibration != nil {
-      throw ValidationError("--merge takes tables alone: no model, no --calibration")
+    } else if model != nil || calibration != nil || table != nil || exported != nil {
+      throw ValidationError("--merge takes tables alone: no model, no samples, no --export-qdq")
     }
   }
 
@@ -57,10 +79,15 @@ struct CalibrateCommand: ParsableCommand {
     let clock = ContinuousClock()
     let start = clock.now
     let (result, leftOut) = try merge.isEmpty ? calibrated() : (merged(), 0)
-    try result.write(to: URL(fileURLWithPath: output))
+    var export: QuantizedExport?
+    if let exported, let model {
+      let network = try EngineSource(model).model(common)
+      export = try result.writeQuantized(network, to: URL(fileURLWithPath: exported))
+    }
+    if let output { try result.write(to: URL(fileURLWithPath: output)) }
     let report = Report(
-      result.table, output: output, leftOut: leftOut, seconds: start.duration(to: clock.now).seconds
-    )
+      result.table, output: output, leftOut: leftOut,
+      seconds: start.duration(to: clock.now).seconds, exported: exported, export: export)
     if common.json { try Output.json(report) } else { report.show() }
   }
 
@@ -71,11 +98,12 @@ struct CalibrateCommand: ParsableCommand {
   }
 
   private func calibrated() throws -> (Calibration, leftOut: Int) {
+    if let table { return (try Calibration(contentsOf: URL(fileURLWithPath: table)), 0) }
     let display = common.json ? nil : ProgressDisplay()
     let network = try EngineSource(model ?? "").model(common)
     let data = try CalibrationData(
       contentsOf: URL(fileURLWithPath: calibration ?? ""), for: network, batch: batch,
-      shapes: common.shapesByName)
+      shapes: common.shapesByName, images: images.options)
     var builder = Builder()
     builder.device = common.device
     builder.threads = common.threads
@@ -88,7 +116,7 @@ struct CalibrateCommand: ParsableCommand {
   private struct Report: Encodable {
     var model: String
     var modelSHA256: String
-    var table: String
+    var table: String?
     var samples: Int
     var samplesLeftOut: Int
     var tensors: Int
@@ -96,8 +124,21 @@ struct CalibrateCommand: ParsableCommand {
     var widestTensor: String?
     var absoluteMaximum: Double?
     var seconds: Double
+    var exportedModel: String?
+    var integerNodes: Int?
+    var skippedNodes: [String: String]?
+    var usesRuntimeOperators: Bool?
 
-    init(_ table: CalibrationTable, output: String, leftOut: Int, seconds: Double) {
+    init(
+      _ table: CalibrationTable, output: String?, leftOut: Int, seconds: Double,
+      exported: String?, export: QuantizedExport?
+    ) {
+      exportedModel = exported
+      integerNodes = export?.quantizedNodes
+      skippedNodes = export.map { result in
+        Dictionary(result.skipped.map { ($0.node, $0.reason) }, uniquingKeysWith: { a, _ in a })
+      }
+      usesRuntimeOperators = export?.usesRuntimeOperators
       model = table.model
       modelSHA256 = table.modelSHA256
       self.table = output
@@ -116,7 +157,7 @@ struct CalibrateCommand: ParsableCommand {
     func show() {
       let chosen = methods.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
       Output.line(
-        "\(table): \(tensors) tensors of \(samples) samples in \(Output.seconds(seconds))"
+        "\(table ?? "table"): \(tensors) tensors of \(samples) samples in \(Output.seconds(seconds))"
           + " (\(chosen.joined(separator: ", ")))")
       if samplesLeftOut > 0 {
         Output.line("\(samplesLeftOut) samples at the end fill no batch and were left out")
@@ -124,6 +165,22 @@ struct CalibrateCommand: ParsableCommand {
       if let widestTensor, let absoluteMaximum {
         Output.line(
           String(format: "largest magnitude %.6g in '", absoluteMaximum) + widestTensor + "'")
+      }
+      showExport()
+    }
+
+    private func showExport() {
+      guard let exportedModel, let integerNodes, let skippedNodes else { return }
+      Output.line(
+        "\(exportedModel): \(integerNodes) convolutions and matrix products on 8-bit integers, "
+          + "\(skippedNodes.count) left as they are")
+      for (node, reason) in skippedNodes.sorted(by: { $0.key < $1.key }) {
+        Output.line("  '\(node)': \(reason)")
+      }
+      if usesRuntimeOperators == true {
+        Output.line(
+          "the model's operator set is older than 13: the file uses ONNX Runtime's operators "
+            + "(com.microsoft)")
       }
     }
   }

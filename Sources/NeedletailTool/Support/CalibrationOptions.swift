@@ -8,12 +8,14 @@ import TensorModel
 struct CalibrationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Samples: a .npy file, or a folder of INPUT.npy.",
+      "Samples: a .npy or .npz file, a folder of INPUT.npy or of .npz, or a folder of images.",
       discussion: "Layers whose numbers would overflow in fp16 stay in fp32."))
   var calibration: String?
 
   @Option(help: "A table that 'needletail calibrate' wrote, in place of or beside the samples.")
   var calibrationTable: String?
+
+  @OptionGroup var images: ImageArguments
 
   /// Data for a bound on the error, where there are samples.
   struct Prepared {
@@ -33,7 +35,8 @@ struct CalibrationOptions: ParsableArguments {
     }
     guard let calibration else { return result }
     let all = try CalibrationData(
-      contentsOf: URL(fileURLWithPath: calibration), for: model, shapes: builder.shapes)
+      contentsOf: URL(fileURLWithPath: calibration), for: model, shapes: builder.shapes,
+      images: images.options)
     var ranges = all
     if divides { (ranges, result.heldOut) = try all.dividingLastQuarter() }
     result.ranges = ranges
@@ -56,6 +59,60 @@ struct CalibrationOptions: ParsableArguments {
   }
 
   var isGiven: Bool { calibration != nil || calibrationTable != nil }
+}
+
+/// How images become numbers.
+struct ImageArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Images: the shorter side after resizing, before the middle is cut out.",
+      valueName: "pixels"))
+  var imageSize: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Images: what is subtracted from values of 0 to 1, for all channels or for each, as in 0.5,0.5,0.5.",
+      valueName: "numbers"))
+  var mean = NumberList([0])
+
+  @Option(
+    name: .customLong("std"),
+    help: ArgumentHelp("Images: what values are then divided by.", valueName: "numbers"))
+  var deviation = NumberList([1])
+
+  @Option(help: "Images: the order of axes, nchw or nhwc; by default what the input's shape says.")
+  var layout: String?
+
+  func validate() throws {
+    let known = ImageOptions.Layout.allCases.map(\.rawValue)
+    guard layout.map(known.contains) ?? true else {
+      throw ValidationError("--layout must be one of \(known.joined(separator: ", "))")
+    }
+  }
+
+  var options: ImageOptions {
+    ImageOptions(
+      size: imageSize, mean: mean.numbers, deviation: deviation.numbers,
+      layout: layout.flatMap(ImageOptions.Layout.init))
+  }
+}
+
+/// Numbers between commas.
+struct NumberList: ExpressibleByArgument, CustomStringConvertible {
+  var numbers: [Double]
+
+  init(_ numbers: [Double]) { self.numbers = numbers }
+
+  init?(argument: String) {
+    numbers = []
+    for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let number = Double(part), number.isFinite else { return nil }
+      numbers.append(number)
+    }
+  }
+
+  var description: String { numbers.map { String(format: "%g", $0) }.joined(separator: ",") }
+  var defaultValueDescription: String { description }
 }
 
 enum CalibrationRun {

@@ -12,25 +12,33 @@ struct SoftmaxOperator: Operator {
   private let isLogarithmic: Bool
 
   init(_ attributes: AttributeReader) throws(OperatorError) {
-    joinsAxes = attributes.version < 13
+    try self.init(attributes, version: attributes.version)
+  }
+
+  /// - Parameter version: of ONNX's operator set.
+  init(_ attributes: AttributeReader, version: Int) throws(OperatorError) {
+    joinsAxes = version < 13
     axis = try attributes.int("axis", default: joinsAxes ? 1 : -1)
     isLogarithmic = attributes.name == "LogSoftmax"
   }
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
-    let x = try expansion.input(0)
+    expansion.set(0, try result(&expansion, try expansion.input(0)))
+  }
+
+  /// The softmax of x as this operator's attributes say.
+  func result(_ expansion: inout Expansion, _ x: Operand) throws(OperatorError) -> Operand {
     // A vector may name the axis after its last one: everything is one row each.
     let axis =
       joinsAxes && axis == x.rank ? axis : try expansion.axis(axis, rank: x.rank)
     let trailing = Dimension.product(x.shape.dimensions.dropFirst(axis + 1))
     guard joinsAxes, axis == x.rank || trailing.constant != 1 else {
-      return expansion.set(0, try softmax(&expansion, x, axis: axis))
+      return try softmax(&expansion, x, axis: axis)
     }
     let rows = Dimension.product(x.shape.dimensions[..<axis])
     let columns = Dimension.product(x.shape.dimensions[axis...])
     let flat = try expansion.reshape(x, Shape([rows, columns]))
-    let result = try softmax(&expansion, flat, axis: 1)
-    expansion.set(0, try expansion.reshape(result, x.shape))
+    return try expansion.reshape(try softmax(&expansion, flat, axis: 1), x.shape)
   }
 
   private func softmax(

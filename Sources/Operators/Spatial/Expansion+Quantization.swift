@@ -37,12 +37,43 @@ extension Expansion {
       ? blocks : try slice(blocks, axis: axis, start: 0, count: x.shape[axis])
   }
 
-  /// x as `int32`, its zero point subtracted.
-  mutating func centered(_ x: Operand, zeroPoint: Operand?) throws(OperatorError) -> Operand {
-    let wide = ScalarExpression.cast(.operand(0), .int32)
+  /// x as `int32` or another wide type, its zero point subtracted.
+  mutating func centered(
+    _ x: Operand, zeroPoint: Operand?, in type: DataType = .int32
+  ) throws(OperatorError) -> Operand {
+    let wide = ScalarExpression.cast(.operand(0), type)
     guard let zeroPoint, !isZero(zeroPoint) else { return try pointwise(wide, [x]) }
     try sameType([x, zeroPoint])
-    return try pointwise(wide - .cast(.operand(1), .int32), [x, zeroPoint])
+    return try pointwise(wide - .cast(.operand(1), type), [x, zeroPoint])
+  }
+
+  /// The numbers that 8-bit integers stand for: `(x - zeroPoint) * scale`, each of one number.
+  mutating func dequantized(
+    _ x: Operand, scale: Operand, zeroPoint: Operand?
+  ) throws(OperatorError) -> Operand {
+    var inputs = [x, try asScalar(scale)]
+    var value = ScalarExpression.cast(.operand(0), .float32)
+    if let zeroPoint, !isZero(zeroPoint) {
+      try sameType([x, zeroPoint])
+      inputs.append(try asScalar(zeroPoint))
+      value = value - .cast(.operand(2), .float32)
+    }
+    return try pointwise(value * .operand(1), inputs)
+  }
+
+  /// An expression and its operands, followed by quantisation to a scale and zero point of one number.
+  mutating func quantizing(
+    _ value: ScalarExpression, _ inputs: [Operand], base: Int = 0, scale: Operand,
+    zeroPoint: Operand?, to type: DataType
+  ) throws(OperatorError) -> (expression: ScalarExpression, inputs: [Operand]) {
+    var inputs = inputs + [try asScalar(scale)]
+    let quotient = value / .operand(base + inputs.count - 1)
+    var shift: ScalarExpression?
+    if let zeroPoint, !isZero(zeroPoint) {
+      inputs.append(try asScalar(zeroPoint))
+      shift = .cast(.operand(base + inputs.count - 1), .float32)
+    }
+    return (try .requantized(quotient, zeroPoint: shift, to: type), inputs)
   }
 }
 

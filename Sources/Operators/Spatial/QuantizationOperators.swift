@@ -85,7 +85,13 @@ struct DequantizeLinearOperator: Operator {
       value * (scale.dataType == .float32 ? .operand(1) : .cast(.operand(1), .float32))
     let type = outputType ?? scale.dataType
     if type != .float32 { value = .cast(value, type) }
-    expansion.set(0, try expansion.pointwise(value, inputs))
+    // Numbers of 8 bits may go into a contraction as they are, and its bias into the sums.
+    let isFactor = x.dataType.isByte || x.dataType == .int32
+    expansion.set(
+      0,
+      try expansion.emit(
+        .pointwise(Pointwise(value)), inputs,
+        folds: !isFactor || x.shape.elementCount.constant == 1))
   }
 }
 

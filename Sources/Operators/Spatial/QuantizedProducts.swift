@@ -2,95 +2,162 @@ import GraphModel
 import KernelModel
 import TensorModel
 
-/// Convolution of integers. Source: ONNX `ConvInteger`, `QLinearConv`.
-struct QuantizedConvOperator: Operator {
-  static let spellings = [Spelling.onnx("ConvInteger"), Spelling.onnx("QLinearConv")]
-
-  private let spatial: SpatialAttributes
-  private let groups: Int
-  /// Whether the result is quantised again.
-  private let isQuantized: Bool
-
-  init(_ attributes: AttributeReader) throws(OperatorError) {
-    spatial = try SpatialAttributes(attributes)
-    groups = try attributes.int("group", default: 1)
-    isQuantized = attributes.name == "QLinearConv"
-  }
-
-  func expand(_ expansion: inout Expansion) throws(OperatorError) {
-    let x = try expansion.input(0)
-    let weights = try expansion.input(isQuantized ? 3 : 1)
-    let extents = try x.spatialExtents()
-    guard weights.rank == x.rank else {
-      throw OperatorError("x has shape \(x.shape) and the weights \(weights.shape)")
-    }
-    let xZero = expansion.optionalInput(2)
-    let weightZero = try expansion.optionalInput(isQuantized ? 5 : 3).map {
-      (operand) throws(OperatorError) in
-      try expansion.quantizationParameter(operand, for: weights, axis: 0, blockSize: 0)
-    }
-    let centeredX = try expansion.centered(
-      x, zeroPoint: try xZero.map { (zero) throws(OperatorError) in try expansion.asScalar(zero) })
-    let centeredWeights = try expansion.centered(weights, zeroPoint: weightZero)
-    let pads = try spatial.pads(
-      extents: extents, kernel: Array(weights.shape.dimensions[2...]))
-    var convolution = Convolution(
-      strides: try spatial.strides(extents.count), dilations: try spatial.dilations(extents.count),
-      padsBefore: pads.before, padsAfter: pads.after, groups: groups)
-    var inputs: [Operand?] = [centeredX, centeredWeights]
-    if isQuantized {
-      let bias = try expansion.optionalInput(8).map { (bias) throws(OperatorError) in
-        try expansion.perChannel(bias, spatialRank: extents.count)
-      }
-      var weightScale = try expansion.input(4)
-      weightScale =
-        weightScale.shape.elementCount.constant == 1
-        ? try expansion.asScalar(weightScale)
-        : try expansion.perChannel(weightScale, spatialRank: extents.count)
-      let requantization = try Requantization(
-        &expansion, scales: [try expansion.asScalar(try expansion.input(1)), weightScale],
-        outputScale: try expansion.asScalar(try expansion.input(6)),
-        zeroPoint: try expansion.asScalar(try expansion.input(7)), bias: bias)
-      convolution.epilogue = requantization.epilogue
-      inputs += requantization.inputs
-    }
-    expansion.set(0, try expansion.emit(.convolution(convolution), inputs))
-  }
-}
-
-/// Matrix product of integers. Source: ONNX `MatMulInteger`, `QLinearMatMul`.
+/// Matrix product of integers. Source: ONNX `MatMulInteger`, `QLinearMatMul`; ONNX Runtime `QGemm`.
 struct QuantizedMatMulOperator: Operator {
-  static let spellings = [Spelling.onnx("MatMulInteger"), Spelling.onnx("QLinearMatMul")]
+  static let spellings = [
+    Spelling.onnx("MatMulInteger"), Spelling.onnx("QLinearMatMul"),
+    Spelling.onnx(domain: "com.microsoft", "QGemm"),
+  ]
 
-  /// Whether the result is quantised again.
-  private let isQuantized: Bool
+  private enum Kind { case integer, quantized, general }
+
+  private let kind: Kind
+  private let transposesA: Bool
+  private let transposesB: Bool
+  private let alpha: Double
 
   init(_ attributes: AttributeReader) throws(OperatorError) {
-    isQuantized = attributes.name == "QLinearMatMul"
+    switch attributes.name {
+    case "MatMulInteger": kind = .integer
+    case "QGemm": kind = .general
+    default: kind = .quantized
+    }
+    transposesA = try attributes.bool("transA", default: false)
+    transposesB = try attributes.bool("transB", default: false)
+    alpha = try attributes.float("alpha", default: 1)
+  }
+
+  /// The inputs of all spellings.
+  private struct Inputs {
+    var a: Operand
+    var b: Operand
+    var aZero: Operand?
+    var bZero: Operand?
+    var aScale: Operand?
+    var bScale: Operand?
+    var bias: Operand?
+    var outputScale: Operand?
+    var outputZero: Operand?
+  }
+
+  /// A product whose sums, once corrected, are those of the operator.
+  private struct Sums {
+    var a: Operand
+    var b: Operand
+    var sum: ScalarExpression
+    var inputs: [Operand]
   }
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
-    let a = try expansion.input(0)
-    let b = try expansion.input(isQuantized ? 3 : 1)
-    let aZero = try perRow(&expansion, expansion.optionalInput(2), a)
-    let bZero = try perColumn(&expansion, expansion.optionalInput(isQuantized ? 5 : 3))
-    let centeredA = try expansion.centered(a, zeroPoint: aZero)
-    let centeredB = try expansion.centered(b, zeroPoint: bZero)
-    guard isQuantized else {
-      return expansion.set(0, try expansion.matrixProduct(centeredA, centeredB))
+    let inputs = try read(&expansion)
+    let sums = try sums(&expansion, inputs)
+    guard kind != .integer else {
+      let isWide = sums.a.dataType != .float32
+      return expansion.set(
+        0,
+        try expansion.matrixProduct(
+          sums.a, sums.b, epilogue: isWide ? sums.sum : .cast(sums.sum, .int32),
+          epilogueInputs: sums.inputs))
     }
-    let aScale = try perRow(&expansion, try expansion.input(1), a)
-    let bScale = try perColumn(&expansion, try expansion.input(4))
+    var scales = [inputs.aScale, inputs.bScale].compactMap { $0 }
+    if alpha != 1 { scales.append(try expansion.scalar(alpha, .float32)) }
     let requantization = try Requantization(
-      &expansion, scales: [aScale, bScale].compactMap { $0 },
-      outputScale: try expansion.asScalar(try expansion.input(6)),
-      zeroPoint: try expansion.asScalar(try expansion.input(7)), bias: nil)
+      &expansion, scales: scales, sum: sums.sum, sumInputs: sums.inputs,
+      outputScale: inputs.outputScale, zeroPoint: inputs.outputZero,
+      type: inputs.outputZero?.dataType ?? inputs.a.dataType)
     expansion.set(
       0,
       try expansion.matrixProduct(
-        centeredA, centeredB, epilogue: requantization.epilogue,
-        epilogueInputs: requantization.inputs))
+        sums.a, sums.b, transposesA: transposesA, transposesB: transposesB,
+        epilogue: requantization.epilogue, epilogueInputs: requantization.inputs))
   }
+
+  private func read(_ expansion: inout Expansion) throws(OperatorError) -> Inputs {
+    let a = try expansion.input(0)
+    if kind == .integer {
+      return Inputs(
+        a: a, b: try expansion.input(1),
+        aZero: try perRow(&expansion, expansion.optionalInput(2), a),
+        bZero: try perColumn(&expansion, expansion.optionalInput(3)))
+    }
+    let output = kind == .general ? 7 : 6
+    var inputs = Inputs(
+      a: a, b: try expansion.input(3), aZero: try perRow(&expansion, expansion.optionalInput(2), a),
+      bZero: try perColumn(&expansion, expansion.optionalInput(5)),
+      aScale: try perRow(&expansion, try expansion.input(1), a),
+      bScale: try perColumn(&expansion, try expansion.input(4)))
+    if kind == .general {
+      inputs.bias = expansion.optionalInput(6)
+      guard a.rank == 2, inputs.b.rank == 2 else {
+        throw OperatorError("a has shape \(a.shape) and b \(inputs.b.shape), expected two matrices")
+      }
+    } else {
+      _ = try expansion.input(output)
+    }
+    inputs.outputScale = try expansion.optionalInput(output).map { (scale) throws(OperatorError) in
+      try expansion.asScalar(scale)
+    }
+    inputs.outputZero = try expansion.optionalInput(output + 1).map {
+      (zero) throws(OperatorError) in try expansion.asScalar(zero)
+    }
+    return inputs
+  }
+
+  // MARK: Sums
+
+  private func sums(_ expansion: inout Expansion, _ inputs: Inputs) throws(OperatorError) -> Sums {
+    if let sums = try integerSums(&expansion, inputs) { return sums }
+    if let sums = try exactFloatSums(&expansion, inputs) { return sums }
+    return try wideSums(&expansion, inputs)
+  }
+
+  /// On 8-bit numbers as they are; nil where b is not known or sums may not fit.
+  private func integerSums(
+    _ expansion: inout Expansion, _ inputs: Inputs
+  ) throws(OperatorError) -> Sums? {
+    let b = inputs.b
+    guard inputs.a.rank > 0, b.rank == 2 else { return nil }
+    let correction = try ZeroPointCorrection(
+      &expansion, x: inputs.a, zeroPoint: inputs.aZero, weights: b, weightZeroPoint: inputs.bZero,
+      bias: inputs.bias, layout: .init(weightAxis: transposesB ? 0 : 1, trailing: 0)
+    ) { (expansion) throws(OperatorError) in
+      guard let depth = b.shape[transposesB ? 1 : 0].constant,
+        let ones = try? Tensor([Int8](repeating: 1, count: depth), shape: [depth, 1])
+      else { return nil }
+      return try expansion.matrixProduct(
+        inputs.a, expansion.constant(ones), transposesA: transposesA)
+    }
+    guard let correction else { return nil }
+    return Sums(
+      a: inputs.a, b: correction.weights, sum: correction.sum, inputs: correction.inputs)
+  }
+
+  /// On numbers widened to `float32`, where no sum can leave the integers that it holds exactly.
+  private func exactFloatSums(
+    _ expansion: inout Expansion, _ inputs: Inputs
+  ) throws(OperatorError) -> Sums? {
+    let a = inputs.a, b = inputs.b
+    guard a.dataType.isByte, b.dataType.isByte, a.rank > 0, inputs.bias == nil,
+      let depth = a.shape[transposesA ? 0 : a.rank - 1].constant, depth <= (1 << 24) / (255 * 255)
+    else { return nil }
+    return Sums(
+      a: try expansion.centered(a, zeroPoint: inputs.aZero, in: .float32),
+      b: try expansion.centered(b, zeroPoint: inputs.bZero, in: .float32), sum: .operand(0),
+      inputs: [])
+  }
+
+  /// On numbers widened to `int32`.
+  private func wideSums(
+    _ expansion: inout Expansion, _ inputs: Inputs
+  ) throws(OperatorError) -> Sums {
+    Sums(
+      a: try expansion.centered(inputs.a, zeroPoint: inputs.aZero),
+      b: try expansion.centered(inputs.b, zeroPoint: inputs.bZero),
+      sum: inputs.bias == nil ? .operand(0) : .operand(0) + .operand(1),
+      inputs: inputs.bias.map { [$0] } ?? [])
+  }
+
+  // MARK: Scales and zero points
 
   /// One number, or one for each row of a.
   private func perRow(
@@ -111,42 +178,5 @@ struct QuantizedMatMulOperator: Operator {
     guard let parameter else { return nil }
     return parameter.shape.elementCount.constant == 1
       ? try expansion.asScalar(parameter) : parameter
-  }
-}
-
-/// What turns sums of products of quantised numbers into quantised numbers again.
-private struct Requantization {
-  let epilogue: ScalarExpression
-  let inputs: [Operand]
-
-  /// - Parameter bias: added to the sums, in `int32`.
-  init(
-    _ expansion: inout Expansion, scales: [Operand], outputScale: Operand, zeroPoint: Operand,
-    bias: Operand?
-  ) throws(OperatorError) {
-    let type = zeroPoint.dataType
-    func wide(_ index: Int, _ operand: Operand) -> ScalarExpression {
-      operand.dataType == .float32 ? .operand(index) : .cast(.operand(index), .float32)
-    }
-    let operands = scales + [outputScale]
-    let product = scales.indices.dropFirst().reduce(wide(0, scales[0])) {
-      $0 * wide($1, scales[$1])
-    }
-    let factor = try expansion.pointwise(
-      product / wide(scales.count, outputScale), operands)
-    var inputs = [factor]
-    var sum = ScalarExpression.operand(0)
-    if let bias {
-      inputs.append(bias)
-      sum = sum + .operand(inputs.count)
-    }
-    var shift: ScalarExpression?
-    if !expansion.isZero(zeroPoint) {
-      inputs.append(zeroPoint)
-      shift = .cast(.operand(inputs.count), .float32)
-    }
-    epilogue = try .requantized(
-      .cast(sum, .float32) * .operand(1), zeroPoint: shift, to: type)
-    self.inputs = inputs
   }
 }

@@ -15,5 +15,9 @@ package enum SpatialOperators {
     DynamicQuantizeLinearOperator.self,
     QuantizedConvOperator.self,
     QuantizedMatMulOperator.self,
+    QuantizedFormulaOperator.self,
+    QuantizedPoolOperator.self,
+    QuantizedConcatOperator.self,
+    QuantizedSoftmaxOperator.self,
   ]
 }
