@@ -58,6 +58,19 @@ package final class CPU: Device {
     try StepMeasurement(tactic, step, program, device: self).median(budget)
   }
 
+  package func workspaceBytes(
+    of tactic: Tactic, for step: Step, in program: Program
+  ) throws(DeviceError) -> Int {
+    guard let found = candidates(step, program).first(where: { $0.name == tactic.name }) else {
+      return 0
+    }
+    let prepared: PreparedKernel
+    do { prepared = try found.prepare(request(step, program)) } catch {
+      throw DeviceError("step '\(step.name)', tactic '\(tactic.name)': \(error.description)")
+    }
+    return prepared.workspaceBytes + prepared.scratchBytes * threads
+  }
+
   func request(_ step: Step, _ program: Program) -> TacticRequest {
     TacticRequest(
       step: step, constants: step.inputs.map { program.constant($0) }, threads: threads,

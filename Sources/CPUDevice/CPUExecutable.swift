@@ -23,6 +23,11 @@ package final class CPUExecutable: Executable {
   }
   private let unpackedConstantBytes: Int
 
+  /// Steps that no kernel computes, but the reference interpreter.
+  package var hostSteps: [Int] {
+    tactics.indices.filter { tactics[$0].name == ReferenceTactic().name }
+  }
+
   init(
     _ program: Program, device: CPU, tactics: [Tactic], options: LoadOptions
   ) throws(DeviceError) {

@@ -47,6 +47,15 @@ package final class CUDA: Device {
       .estimate(request) ?? 1
   }
 
+  package var hostTactic: Tactic? { Self.host }
+
+  package func workspaceBytes(
+    of tactic: Tactic, for step: Step, in program: Program
+  ) throws(DeviceError) -> Int {
+    // One that has no plan fails when it is used.
+    (try? plan(tactic, step, program))?.workspaceBytes ?? 0
+  }
+
   package func adopt(code: [String: [UInt8]]) { store.adopt(code) }
 
   package func load(
@@ -101,8 +110,9 @@ package final class CUDA: Device {
     CUDATacticCatalog.tactics(for: request(step, program))
   }
 
-  /// The named tactic, or the first.
+  /// The named tactic, or the first; nil for a step of the host.
   func tactic(_ wanted: Tactic?, _ step: Step, _ program: Program) -> (any CUDATactic)? {
+    guard wanted != Self.host else { return nil }
     let candidates = candidates(step, program)
     return candidates.first { $0.name == wanted?.name } ?? candidates.first
   }

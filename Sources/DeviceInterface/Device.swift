@@ -23,6 +23,14 @@ package protocol Device: Sendable {
   /// The cost model's guess, in seconds.
   func estimate(_ tactic: Tactic, for step: Step, in program: Program) -> Double
 
+  /// Bytes that a tactic needs beside the step's operands while it runs.
+  func workspaceBytes(
+    of tactic: Tactic, for step: Step, in program: Program
+  ) throws(DeviceError) -> Int
+
+  /// The tactic with which a step runs on the host, where the host is not the device.
+  var hostTactic: Tactic? { get }
+
   /// Takes over what an engine's section for this device class has compiled.
   func adopt(code: [String: [UInt8]])
 
@@ -46,6 +54,12 @@ package protocol Device: Sendable {
 }
 
 extension Device {
+  package var hostTactic: Tactic? { nil }
+
+  package func workspaceBytes(
+    of tactic: Tactic, for step: Step, in program: Program
+  ) throws(DeviceError) -> Int { 0 }
+
   package func adopt(code: [String: [UInt8]]) {}
 
   package func prepare(

@@ -5,10 +5,17 @@ package import TensorModel
 /// What an engine file holds: the optimised graph with its weights, what is known about how it was made,
 /// and the tactics chosen for each device class it was tuned on.
 package struct EngineContents: Sendable {
+  /// The name of the signature of an engine that has but one without a name, as TensorFlow's tools give it.
+  package static let defaultSignature = "serving_default"
+
   package var name: String
+  /// The name of the signature that `graph` computes.
+  package var signature = EngineContents.defaultSignature
   package var graph: Graph
   /// For `inspect`: how the engine was made. No paths, no times.
   package var metadata: [String: String]
+  /// What else the model computes, in the order of the names.
+  package var furtherSignatures: [EngineSignature] = []
   package var sections: [DeviceSection]
   /// The mapped file that the weights lie in; nil for an engine that was built now.
   package var mapping: TensorStorage?
@@ -20,6 +27,19 @@ package struct EngineContents: Sendable {
     self.graph = graph
     self.metadata = metadata
     self.sections = sections
+  }
+}
+
+/// One of several things that an engine computes; its weights are those of all signatures.
+package struct EngineSignature: Sendable {
+  package var name: String
+  package var graph: Graph
+  package var metadata: [String: String]
+
+  package init(name: String, graph: Graph, metadata: [String: String]) {
+    self.name = name
+    self.graph = graph
+    self.metadata = metadata
   }
 }
 

@@ -13,7 +13,8 @@ package import TensorModel
 //     64  sections  64 bytes each:
 //                     u32 kind, u32 zero, u64 offset, u64 bytes, 32 bytes SHA-256 of the section, u64 zero
 //
-// Kinds: 1 manifest (JSON: the graph, what is known about it, the table of constants), 2 weights (the
+// Kinds: 1 manifest (JSON: the graph of each signature, what is known about it, the table of constants that
+// all signatures share), 2 weights (the
 // elements of all constants, each aligned to 64 bytes), 3 device (JSON: the tactics chosen for one device
 // class; any number of them), 4 code (what a device class has compiled: see CodeSection; any number).
 //
@@ -66,10 +67,15 @@ package enum EngineFile {
 
   /// The bytes of an engine: the same contents give the same bytes.
   package static func encode(_ contents: EngineContents) throws(EngineFileError) -> Data {
-    let writer = GraphRecordWriter()
+    let writer = GraphRecordWriter(comparesElements: !contents.furtherSignatures.isEmpty)
     let record = writer.record(contents.graph)
+    let further = contents.furtherSignatures.map {
+      SignatureRecord(name: $0.name, metadata: $0.metadata, graph: writer.record($0.graph))
+    }
     let manifest = Manifest(
-      name: contents.name, metadata: contents.metadata, graph: record,
+      name: contents.name,
+      signature: contents.signature == EngineContents.defaultSignature ? nil : contents.signature,
+      metadata: contents.metadata, graph: record, signatures: further.isEmpty ? nil : further,
       constants: writer.constants)
     var sections: [(kind: SectionKind, data: Data)] = [
       (.manifest, try json(manifest)), (.weights, writer.weights),
@@ -147,7 +153,17 @@ package enum EngineFile {
 /// The JSON of the manifest section.
 struct Manifest: Codable {
   var name: String
+  /// Nil for the default name.
+  var signature: String?
   var metadata: [String: String]
   var graph: GraphRecord
+  /// The signatures beside the first.
+  var signatures: [SignatureRecord]?
   var constants: [ConstantRecord]
+}
+
+struct SignatureRecord: Codable {
+  var name: String
+  var metadata: [String: String]
+  var graph: GraphRecord
 }

@@ -25,11 +25,17 @@ struct EngineReader {
     let manifest: Manifest = try decode(manifestSection, "the manifest")
     let reader = GraphRecordReader(
       constants: manifest.constants, storage: storage, weights: weights.range, limits: limits)
-    let graph: Graph
-    do {
-      graph = try reader.graph(manifest.graph)
-      try graph.verify()
-    } catch { throw .invalid(path: path, reason: error.description) }
+    let graph = try verified(manifest.graph, reader)
+    var names: Set<String> = [manifest.signature ?? EngineContents.defaultSignature]
+    var further: [EngineSignature] = []
+    for record in manifest.signatures ?? [] {
+      guard names.insert(record.name).inserted else {
+        throw .invalid(path: path, reason: "two signatures are named '\(record.name)'")
+      }
+      further.append(
+        EngineSignature(
+          name: record.name, graph: try verified(record.graph, reader), metadata: record.metadata))
+    }
     var devices: [DeviceSection] = []
     for section in sections where section.kind == .device {
       devices.append(try decode(section, "a device section"))
@@ -42,8 +48,20 @@ struct EngineReader {
     }
     var contents = EngineContents(
       name: manifest.name, graph: graph, metadata: manifest.metadata, sections: devices)
+    contents.signature = manifest.signature ?? EngineContents.defaultSignature
+    contents.furtherSignatures = further
     contents.mapping = storage
     return contents
+  }
+
+  private func verified(
+    _ record: GraphRecord, _ reader: GraphRecordReader
+  ) throws(EngineFileError) -> Graph {
+    do {
+      let graph = try reader.graph(record)
+      try graph.verify()
+      return graph
+    } catch { throw .invalid(path: path, reason: error.description) }
   }
 
   private var bytes: UnsafeRawBufferPointer {

@@ -81,6 +81,12 @@ final class GraphRecordWriter {
   private(set) var constants: [ConstantRecord] = []
   private(set) var weights = Data()
   private var known: [Place: Int] = [:]
+  /// Constants by a hash of their elements, where signatures are to share what is equal.
+  private var similar: [UInt64: [Int]] = [:]
+  private let comparesElements: Bool
+
+  /// - Parameter comparesElements: whether tensors with equal elements are written once, wherever they lie.
+  init(comparesElements: Bool = false) { self.comparesElements = comparesElements }
 
   /// Tensors over the same bytes are written once.
   private struct Place: Hashable {
@@ -152,6 +158,11 @@ final class GraphRecordWriter {
   private func index(_ tensor: Tensor) -> Int {
     let place = Place(address: tensor.address, dataType: tensor.dataType, shape: tensor.shape)
     if tensor.dataType != .string, tensor.byteCount > 0, let index = known[place] { return index }
+    let hash = comparesElements && tensor.dataType != .string ? Self.hash(tensor) : nil
+    if let hash, let index = similar[hash]?.first(where: { isWritten(tensor, $0) }) {
+      known[place] = index
+      return index
+    }
     let padding =
       (TensorStorage.alignment - weights.count % TensorStorage.alignment) % TensorStorage.alignment
     weights.append(Data(count: padding))
@@ -161,6 +172,28 @@ final class GraphRecordWriter {
         strings: tensor.dataType == .string ? tensor.strings : nil))
     tensor.withUnsafeBytes { weights.append(contentsOf: $0) }
     known[place] = constants.count - 1
+    if let hash { similar[hash, default: []].append(constants.count - 1) }
     return constants.count - 1
+  }
+
+  /// FNV-1a over words.
+  private static func hash(_ tensor: Tensor) -> UInt64 {
+    tensor.withUnsafeBytes { bytes in
+      var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+      let whole = bytes.count / 8 * 8
+      for offset in stride(from: 0, to: whole, by: 8) {
+        hash = (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0x100_0000_01b3
+      }
+      for offset in whole..<bytes.count { hash = (hash ^ UInt64(bytes[offset])) &* 0x100_0000_01b3 }
+      return hash
+    }
+  }
+
+  private func isWritten(_ tensor: Tensor, _ index: Int) -> Bool {
+    let record = constants[index]
+    guard record.dataType == tensor.dataType, record.shape == tensor.shape else { return false }
+    return tensor.withUnsafeBytes { bytes in
+      weights[record.offset..<(record.offset + bytes.count)].elementsEqual(bytes)
+    }
   }
 }

@@ -49,7 +49,16 @@ package struct Spelling: Hashable, Sendable {
 /// node's name adds it.
 package struct OperatorError: Error, Sendable, CustomStringConvertible {
   package var description: String
+  /// Whether the operator can be expanded once the extents that are symbols now are numbers.
+  package var waitsForExtents = false
   package init(_ description: String) { self.description = description }
+
+  /// What is missing is an extent that each set of shapes decides.
+  package static func waiting(for description: String) -> OperatorError {
+    var error = OperatorError(description)
+    error.waitsForExtents = true
+    return error
+  }
 }
 
 /// The attributes of one node, with defaults, checked by type.

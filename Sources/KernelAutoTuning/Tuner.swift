@@ -68,14 +68,17 @@ package struct Tuner: Sendable {
   package var level: TuningLevel
   /// Seconds after which steps are left to the cost model; nil for no bound.
   package var budgetSeconds: Double?
+  /// Bytes that a tactic may use beside its operands; nil for no bound.
+  package var workspaceBytes: Int?
   package var progress: (@Sendable (TuningProgress) -> Void)?
 
   package init(
-    level: TuningLevel = .standard, budgetSeconds: Double? = nil,
+    level: TuningLevel = .standard, budgetSeconds: Double? = nil, workspaceBytes: Int? = nil,
     progress: (@Sendable (TuningProgress) -> Void)? = nil
   ) {
     self.level = level
     self.budgetSeconds = budgetSeconds
+    self.workspaceBytes = workspaceBytes
     self.progress = progress
   }
 
@@ -96,7 +99,7 @@ package struct Tuner: Sendable {
     let keys = program.steps.map { TimingCache.key(for: $0, in: program) }
     var jobs: [String: Job] = [:]
     for (step, key) in zip(program.steps, keys) where jobs[key] == nil {
-      jobs[key] = job(step, key: key, program, device, cache: cache)
+      jobs[key] = try job(step, key: key, program, device, cache: cache)
     }
     try prepare(jobs, keys, program, device)
     var known: [String: TacticChoice] = [:]
@@ -115,12 +118,26 @@ package struct Tuner: Sendable {
 
   private func job(
     _ step: Step, key: String, _ program: Program, _ device: any Device, cache: TimingCache
-  ) -> Job {
-    let tactics = device.tactics(for: step, in: program)
+  ) throws(DeviceError) -> Job {
+    let tactics = try admitted(device.tactics(for: step, in: program), step, program, device)
     let times = cache.times(deviceClass: device.deviceClass, key: key)
       .filter { time in tactics.contains { $0.name == time.key } }
     return Job(
       step: step, available: tactics, ranked: ranking(tactics, step, program, device), times: times)
+  }
+
+  /// The tactics that stay within the workspace; where none does, the one that needs least.
+  private func admitted(
+    _ tactics: [Tactic], _ step: Step, _ program: Program, _ device: any Device
+  ) throws(DeviceError) -> [Tactic] {
+    guard let workspaceBytes, tactics.count > 1 else { return tactics }
+    var needs: [Int] = []
+    for tactic in tactics {
+      needs.append(try device.workspaceBytes(of: tactic, for: step, in: program))
+    }
+    let within = tactics.indices.filter { needs[$0] <= workspaceBytes }
+    guard within.isEmpty else { return within.map { tactics[$0] } }
+    return tactics.indices.min { needs[$0] < needs[$1] }.map { [tactics[$0]] } ?? tactics
   }
 
   /// The tactics of a step that are to be measured.

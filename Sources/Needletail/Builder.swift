@@ -28,6 +28,13 @@ public struct Builder: Sendable {
   public var shapes: [String: [Int]] = [:]
   /// The ranges of the model's tensors: layers that would overflow in FP16 stay in FP32.
   public var calibration: Calibration?
+  /// Bytes that a layer may use beside its operands while it runs; tactics that need more are not chosen where there are
+  /// others. Nil for no bound. It bounds neither weights nor activations.
+  public var maxWorkspaceSizeBytes: Int?
+  /// On a GPU: layers between steps of the host that compute fewer operators than this run on the host too.
+  public var minimumSegmentSize = 1
+  /// Whether what the device has no kernel for runs on the host; otherwise it is an error that names the node.
+  public var allowsFallback = true
   /// Told about the progress of long work.
   public var progress: (@Sendable (BuildProgress) -> Void)?
 
@@ -53,27 +60,83 @@ public struct Builder: Sendable {
     var pipeline = Pipeline()
     pipeline.optimizations = optimizations
     pipeline.precision = precision
+    pipeline.minimumSegmentSize = minimumSegmentSize
+    pipeline.allowsFallback = allowsFallback
     if let calibration {
       try calibration.verify(model)
       pipeline.calibration = calibration.table
     }
     pipeline.excluded = excluded
     if let dumpDirectory { pipeline.trace = try StepTrace(directory: dumpDirectory) }
-    progress?(BuildProgress(phase: .optimizing, fraction: 0, detail: model.name))
-    let fixed = try model.graph.fixingInputs(shapes)
-    let optimized = try pipeline.optimize(fixed)
+    try checkShapes(of: model)
     let (tactics, choices) = try tacticSource()
+    let whole = pipeline
+    // What is expanded when shapes arrive, and what further signatures compute, has no ranges.
     pipeline.precision = precision.whereNotCalibrated
+    pipeline.calibration = nil
+    pipeline.excluded = [:]
     let runtime = Runtime(pipeline: pipeline, device: device, tactics: tactics)
-    let executor = GraphExecutor(optimized.graph, runtime: runtime)
-    try tune(executor)
+    var parts = [try part(model.graph, whole, runtime, model.name)]
+    for (name, graph) in model.further {
+      do { parts.append(try part(graph, pipeline, runtime, "\(model.name) \(name)")) } catch {
+        throw NeedletailError(error.stage, "signature '\(name)': \(error.description)")
+      }
+    }
     if let choices { try save(choices.cache) }
     progress?(BuildProgress(phase: .finished, fraction: 1, detail: model.name))
     let section = DeviceSection(
-      deviceClass: device.deviceClass, choices: choices?.choices ?? [:], code: executor.code)
-    let contents = EngineContents(
-      name: model.name, graph: optimized.graph, metadata: optimized.metadata, sections: [section])
-    return Engine(contents: contents, executor: executor, report: optimized)
+      deviceClass: device.deviceClass, choices: choices?.choices ?? [:],
+      code: parts.reduce(into: [:]) { $0.merge($1.executor.code) { $1 } })
+    return Engine(
+      contents: contents(model, parts, section), executors: parts.map(\.executor),
+      report: parts[0].optimized)
+  }
+
+  /// What one signature becomes.
+  private struct Part {
+    var optimized: OptimizedGraph
+    var executor: GraphExecutor
+  }
+
+  private func part(
+    _ graph: Graph, _ pipeline: Pipeline, _ runtime: Runtime, _ detail: String
+  ) throws(NeedletailError) -> Part {
+    progress?(BuildProgress(phase: .optimizing, fraction: 0, detail: detail))
+    let own = graph.inputs.map { graph[$0].name }
+    let fixed = try graph.fixingInputs(shapes.filter { own.contains($0.key) })
+    let optimized = try pipeline.optimize(fixed)
+    let executor = GraphExecutor(optimized.graph, runtime: runtime)
+    try tune(executor)
+    return Part(optimized: optimized, executor: executor)
+  }
+
+  /// Each input that a shape is given for is one of a signature.
+  private func checkShapes(of model: Model) throws(NeedletailError) {
+    let graphs = [model.graph] + model.further.map(\.graph)
+    let names = graphs.flatMap { graph in graph.inputs.map { graph[$0].name } }
+    for name in shapes.keys.sorted() where !names.contains(name) {
+      _ = try model.graph.fixingInputs([name: shapes[name] ?? []])
+    }
+  }
+
+  private func contents(
+    _ model: Model, _ parts: [Part], _ section: DeviceSection
+  ) -> EngineContents {
+    var options: [String: String] = [:]
+    if let maxWorkspaceSizeBytes { options["workspace"] = "\(maxWorkspaceSizeBytes)" }
+    if minimumSegmentSize > 1 { options["minimum segment size"] = "\(minimumSegmentSize)" }
+    func metadata(_ part: Part) -> [String: String] {
+      part.optimized.metadata.merging(options) { $1 }
+    }
+    var contents = EngineContents(
+      name: model.name, graph: parts[0].optimized.graph, metadata: metadata(parts[0]),
+      sections: [section])
+    contents.signature = model.signature
+    contents.furtherSignatures = zip(model.further, parts.dropFirst()).map { signature, part in
+      EngineSignature(
+        name: signature.name, graph: part.optimized.graph, metadata: metadata(part))
+    }
+    return contents
   }
 
   /// Plans, and thereby tunes, for representative shapes. A network that has none at extents of 1 is tuned
@@ -96,7 +159,9 @@ public struct Builder: Sendable {
       }
     }
     let progress = progress
-    let tuner = Tuner(level: level, budgetSeconds: tuningBudget) { tuning in
+    let tuner = Tuner(
+      level: level, budgetSeconds: tuningBudget, workspaceBytes: maxWorkspaceSizeBytes
+    ) { tuning in
       progress?(
         BuildProgress(
           phase: .tuning,

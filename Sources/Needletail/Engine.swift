@@ -13,11 +13,22 @@ public final class Engine: Sendable {
   package let contents: EngineContents
   package let report: OptimizedGraph?
   let executor: GraphExecutor
+  /// The other signatures, each as an engine of its own.
+  private let others: [Engine]
 
-  init(contents: EngineContents, executor: GraphExecutor, report: OptimizedGraph?) {
+  /// - Parameter executors: that of the first signature, then those of the others.
+  init(contents: EngineContents, executors: [GraphExecutor], report: OptimizedGraph?) {
     self.contents = contents
-    self.executor = executor
+    executor = executors[0]
     self.report = report
+    others = zip(contents.furtherSignatures, executors.dropFirst()).map { signature, executor in
+      var own = EngineContents(
+        name: contents.name, graph: signature.graph, metadata: signature.metadata,
+        sections: contents.sections)
+      own.signature = signature.name
+      own.mapping = contents.mapping
+      return Engine(contents: own, executors: [executor], report: nil)
+    }
   }
 
   /// Reads an engine file and loads it on a device.
@@ -39,10 +50,16 @@ public final class Engine: Sendable {
     // What is expanded when shapes arrive has the precision of the rest.
     let precision = contents.metadata["precision"].flatMap(Precision.init) ?? .fp32
     pipeline.precision = precision.whereNotCalibrated
-    var runtime = Runtime(pipeline: pipeline, device: device, tactics: StoredTactics(section))
+    pipeline.minimumSegmentSize = contents.metadata["minimum segment size"].flatMap(Int.init) ?? 1
+    let workspace = contents.metadata["workspace"].flatMap(Int.init)
+    var runtime = Runtime(
+      pipeline: pipeline, device: device,
+      tactics: StoredTactics(section, workspaceBytes: workspace))
     runtime.mapping = contents.mapping
+    let graphs = [contents.graph] + contents.furtherSignatures.map(\.graph)
     self.init(
-      contents: contents, executor: GraphExecutor(contents.graph, runtime: runtime), report: nil)
+      contents: contents, executors: graphs.map { GraphExecutor($0, runtime: runtime) },
+      report: nil)
   }
 
   /// Writes the engine whole, or leaves the file as it was.
@@ -54,6 +71,31 @@ public final class Engine: Sendable {
 
   /// The model's name.
   public var name: String { contents.name }
+
+  /// The name of what the engine computes when none is named; `serving_default` where the model gave none.
+  public var signatureName: String { contents.signature }
+
+  /// All that the engine computes, by name. Each is an engine that runs; they share their weights in the file.
+  ///
+  ///     let outputs = try await engine.signatures["serving_default"]?.run(["image": image])
+  public var signatures: [String: Engine] {
+    var result = [signatureName: self]
+    for other in others { result[other.signatureName] = other }
+    return result
+  }
+
+  /// One of the signatures.
+  ///
+  /// - Parameter name: nil for the first.
+  /// - Throws: `NeedletailError` that lists the signatures where there is no such one.
+  public func signature(_ name: String?) throws(NeedletailError) -> Engine {
+    guard let name else { return self }
+    guard let found = signatures[name] else {
+      let known = signatures.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
+      throw NeedletailError(.input, "there is no signature '\(name)'; the engine has \(known)")
+    }
+    return found
+  }
 
   /// The tensors that the engine takes.
   public var inputs: [TensorDescription] {

@@ -1,3 +1,4 @@
+import EngineFormat
 public import Foundation
 package import GraphModel
 import ModelZoo
@@ -14,6 +15,10 @@ public struct Model: Sendable {
   package let description: ModelDescription?
   /// What a TensorFlow model says about itself; nil for any other.
   package let savedModel: SavedModelDescription?
+  /// What the graph computes, by the name that the model gives it.
+  public let signature: String
+  /// The other signatures that were asked for.
+  package let further: [(name: String, graph: Graph)]
   let source: ModelSource
 
   /// Reads a model: ONNX, a TensorFlow saved model or a frozen TensorFlow graph.
@@ -33,6 +38,8 @@ public struct Model: Sendable {
         let result = try TensorFlowImporter.read(
           contentsOf: url.path, signature: signature, limits: limits)
         (graph, description, savedModel) = (result.graph, nil, result.description)
+        self.signature = result.description.chosen ?? EngineContents.defaultSignature
+        further = []
         // The hash is that of the signature's own graph.
         source = .graph
       } catch { throw NeedletailError(.model, error.description) }
@@ -47,6 +54,43 @@ public struct Model: Sendable {
       (graph, description, savedModel) = (result.graph, result.description, nil)
     } catch { throw NeedletailError(.model, error.description) }
     source = .file(url)
+    self.signature = EngineContents.defaultSignature
+    further = []
+  }
+
+  /// Reads several signatures of a TensorFlow saved model, for one engine that holds them all.
+  ///
+  /// A model of another format has one, `serving_default`.
+  ///
+  /// - Parameters:
+  ///   - url: the folder.
+  ///   - signatures: the names; an empty list means all that the model has. The first named is what the engine runs
+  ///     when none is named; of all, that is `serving_default`.
+  ///   - limits: bounds on what the file may ask for.
+  /// - Throws: `NeedletailError` that names the signature, what was found and what to do.
+  public init(
+    contentsOf url: URL, signatures: [String], limits: Limits = Limits()
+  ) throws(NeedletailError) {
+    guard TensorFlowImporter.isModel(url.path), signatures.count != 1 else {
+      try self.init(contentsOf: url, signature: signatures.first, limits: limits)
+      return
+    }
+    let result: TensorFlowImporter.Import
+    do {
+      result = try TensorFlowImporter.read(
+        contentsOf: url.path, signatures: signatures, limits: limits)
+    } catch { throw NeedletailError(.model, error.description) }
+    self.init(name: url.deletingPathExtension().lastPathComponent, result)
+  }
+
+  private init(name: String, _ result: TensorFlowImporter.Import) {
+    self.name = name
+    graph = result.graph
+    description = nil
+    savedModel = result.description
+    signature = result.description.chosen ?? EngineContents.defaultSignature
+    further = result.further
+    source = .graph
   }
 
   package init(name: String, graph: Graph) {
@@ -55,6 +99,8 @@ public struct Model: Sendable {
     description = nil
     savedModel = nil
     source = .graph
+    signature = EngineContents.defaultSignature
+    further = []
   }
 
   /// An architecture of the built-in zoo with seeded weights.
@@ -68,6 +114,8 @@ public struct Model: Sendable {
     } catch { throw NeedletailError(.model, "\(error)") }
     savedModel = nil
     self.name = name
+    signature = EngineContents.defaultSignature
+    further = []
     source = .zoo(name, seed: seed)
   }
 

@@ -42,6 +42,10 @@ package struct Pipeline: Sendable {
   package var calibration: CalibrationTable?
   /// Why layers do not get the precision, by the names of nodes.
   package var excluded: [String: PrecisionAssignment.Reason] = [:]
+  /// On a GPU: kernels between steps of the host that compute fewer operators run on the host too.
+  package var minimumSegmentSize = 1
+  /// Whether what the device has no kernel for runs on the host, or is an error.
+  package var allowsFallback = true
   package var limits = Limits()
   package var trace: StepTrace?
 
@@ -113,7 +117,8 @@ package struct Pipeline: Sendable {
       throw NeedletailError(.build, error.description)
     }
     trace?.write("lower", program.description)
-    let tuned = try source.choose(for: program, on: device)
+    var tuned = try source.choose(for: program, on: device)
+    tuned.moveSmallSegmentsToHost(minimumSegmentSize, on: device)
     trace?.write("kernel-auto-tuning", tuned.summary)
     var loading = LoadOptions()
     loading.plansMemory = optimizations.contains(.dynamicTensorMemory)
@@ -121,8 +126,13 @@ package struct Pipeline: Sendable {
     loading.launchesTogether = optimizations != .native
     do {
       let executable = try device.load(program, tactics: tuned.tactics, options: loading)
+      if !allowsFallback { try SegmentReport.refuseFallback(executable, program) }
       return CompiledProgram(tuned: tuned, executable: executable)
-    } catch { throw NeedletailError(.device, error.description) }
+    } catch let error as DeviceError {
+      throw NeedletailError(.device, error.description)
+    } catch let error as NeedletailError { throw error } catch {
+      throw NeedletailError(.device, "\(error)")
+    }
   }
 
   private func step<E: Error & CustomStringConvertible>(

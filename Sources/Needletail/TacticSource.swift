@@ -28,15 +28,21 @@ package struct FirstTactics: TacticSource {
 /// What an engine's section for the device says; the cost model where it says nothing.
 package struct StoredTactics: TacticSource {
   private let section: DeviceSection?
+  private let workspaceBytes: Int?
 
-  package init(_ section: DeviceSection?) { self.section = section }
+  /// - Parameter workspaceBytes: the bound that the engine was built with.
+  package init(_ section: DeviceSection?, workspaceBytes: Int? = nil) {
+    self.section = section
+    self.workspaceBytes = workspaceBytes
+  }
 
   package func choose(
     for program: Program, on device: any Device
   ) throws(NeedletailError) -> TunedProgram {
     var cache = TimingCache()
     var tuned: TunedProgram
-    do { tuned = try Tuner(level: .costModel).tune(program, on: device, cache: &cache) } catch {
+    let tuner = Tuner(level: .costModel, workspaceBytes: workspaceBytes)
+    do { tuned = try tuner.tune(program, on: device, cache: &cache) } catch {
       throw NeedletailError(.device, error.description)
     }
     guard let section else { return tuned }

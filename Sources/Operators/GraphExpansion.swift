@@ -151,7 +151,14 @@ package struct GraphExpansion {
     let hollow = Graph(name: result.name)
     let results: [Operand?]
     let untyped: [Int: ValueID]
-    (result, results, untyped) = try Self.emit(exchange(&result, hollow), node, record)
+    let waits: Bool
+    (result, results, untyped, waits) = try Self.emit(exchange(&result, hollow), node, record)
+    if waits {
+      for index in nodeCount..<result.nodes.count { result[NodeID(index)] = nil }
+      for output in node.outputs { result[output].type = nil }
+      result.addNode(node)
+      return
+    }
     for (index, output) in node.outputs.enumerated() {
       guard let id = results[index]?.value ?? untyped[index] else {
         missing[output] = node
@@ -162,22 +169,27 @@ package struct GraphExpansion {
     try processAdded(from: nodeCount, by: node, depth: depth)
   }
 
-  /// The graph with what computes a node added, and the values that are its outputs.
+  /// The graph with what computes a node added, the values that are its outputs, and whether it cannot be
+  /// expanded before the symbols in its inputs are numbers.
   ///
   /// A function of its own, so that nothing else holds the graph when it is written next.
   private static func emit(
     _ graph: consuming Graph, _ node: Node, _ record: OperatorRecord
-  ) throws(ExpansionError) -> (Graph, [Operand?], [Int: ValueID]) {
+  ) throws(ExpansionError) -> (Graph, [Operand?], [Int: ValueID], waits: Bool) {
     let type = try operatorType(node, record)
+    let isOpen = node.inputs.contains { $0.map { graph[$0].hasOpenExtents } ?? false }
     var expansion = Expansion(
       graph: graph, node: node, record: record, evaluate: Interpreter.evaluate)
     do {
       let instance = try type.init(AttributeReader(record))
       try instance.expand(&expansion)
     } catch {
-      throw Self.error(node, error.description)
+      guard error.waitsForExtents, isOpen else { throw Self.error(node, error.description) }
+      let (graph, results, untyped) = expansion.finish()
+      return (graph, results, untyped, true)
     }
-    return expansion.finish()
+    let (graph, results, untyped) = expansion.finish()
+    return (graph, results, untyped, false)
   }
 
   private static func operatorType(
@@ -285,6 +297,14 @@ extension Graph {
       }
     }
     return nil
+  }
+}
+
+extension Value {
+  /// Whether its extents, or what is known of its elements, are symbols.
+  fileprivate var hasOpenExtents: Bool {
+    (type.map { $0.shape.constants == nil } ?? false)
+      || (symbolic?.contains { $0.constant == nil } ?? false)
   }
 }
 

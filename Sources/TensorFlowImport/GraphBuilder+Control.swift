@@ -25,6 +25,14 @@ extension GraphBuilder {
         }
       }
     }
+
+    /// The graph, which gives the results.
+    mutating func finished(_ results: [FlowValue]) throws(TensorFlowImportError) -> Graph {
+      for (index, result) in results.enumerated() {
+        builder.graph.outputs.append(("result\(index)", try builder.tensor(result)))
+      }
+      return builder.graph
+    }
   }
 
   private static func tensors(_ values: [FlowValue]) -> [ValueID] {
@@ -45,18 +53,58 @@ extension GraphBuilder {
       let name = try node.function(attribute)
       var body = Body(context, name: name, first: [], arguments: arguments)
       let results = try body.builder.call(name, body.arguments, prefix: "", calls: frame.calls)
-      for (index, result) in results.enumerated() {
-        let id = try body.builder.tensor(result)
-        body.builder.graph.outputs.append(("result\(index)", id))
-      }
       count = results.count
-      record.attributes[ours] = .graph(body.builder.graph)
+      record.attributes[ours] = .graph(try body.finished(results))
     }
     let captured = Self.tensors(arguments)
     record.captureCount = captured.count
     let outputs = addNode(
       record, named: label(node.name, frame), [try tensor(first)] + captured, outputs: count)
     return outputs.map { .tensor($0) }
+  }
+
+  /// One of several functions, by number; the last where the number is out of range.
+  mutating func cases(
+    _ node: Tensorflow_NodeDef, _ inputs: [FlowValue], _ frame: Frame
+  ) throws(TensorFlowImportError) -> [FlowValue] {
+    guard case .list(let list)? = node.attr["branches"]?.value, !list.func.isEmpty,
+      !inputs.isEmpty
+    else {
+      throw .node(name: node.name, operatorName: node.op, reason: "it has no branches")
+    }
+    return try choose(
+      among: list.func.map(\.name)[...], number: 0, inputs, named: label(node.name, frame),
+      prefix: "\(label(node.name, frame))/", frame.calls)
+  }
+
+  private mutating func choose(
+    among functions: ArraySlice<String>, number: Int32, _ inputs: [FlowValue], named name: String,
+    prefix: String, _ calls: CallStack
+  ) throws(TensorFlowImportError) -> [FlowValue] {
+    guard let first = functions.first else { return [] }
+    let arguments = Array(inputs.dropFirst())
+    guard functions.count > 1 else { return try call(first, arguments, prefix: prefix, calls: calls) }
+    let constant = graph.addConstant(name: "\(name) case \(number)", Tensor(scalar: number))
+    let isMeant = add(
+      "Equal", named: "\(name) is \(number)", [try tensor(inputs[0]), constant])
+    var record = OperatorRecord(
+      domain: "onnx", name: "If", version: Self.controlVersion, attributes: [:])
+    var then = Body(context, name: first, first: [], arguments: inputs)
+    let results = try then.builder.call(
+      first, Array(then.arguments.dropFirst()), prefix: "", calls: calls)
+    var otherwise = Body(context, name: "\(first) else", first: [], arguments: inputs)
+    let others = try otherwise.builder.choose(
+      among: functions.dropFirst(), number: number + 1, otherwise.arguments, named: name,
+      prefix: "", calls)
+    guard results.count == others.count else {
+      throw .function(name: first, reason: "its case gives \(results.count) values, others \(others.count)")
+    }
+    record.attributes["then_branch"] = .graph(try then.finished(results))
+    record.attributes["else_branch"] = .graph(try otherwise.finished(others))
+    let captured = Self.tensors(inputs)
+    record.captureCount = captured.count
+    return addNode(record, named: name, [isMeant] + captured, outputs: results.count)
+      .map { .tensor($0) }
   }
 
   mutating func loop(

@@ -160,7 +160,8 @@ extension GraphBuilder {
   static let resolved: Set<String> = [
     "Const", "Placeholder", "Identity", "IdentityN", "ReadVariableOp", "DisableCopyOnRead",
     "VarHandleOp", "Variable", "VariableV2", "NoOp", "PartitionedCall", "StatefulPartitionedCall",
-    "While", "StatelessWhile", "If", "StatelessIf", "ResourceGather",
+    "While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", "ResourceGather",
+    "Assert",
   ]
 
   /// The outputs of a node, given its operands.
@@ -175,7 +176,7 @@ extension GraphBuilder {
         name: node.name, operatorName: node.op, reason: "the signature has no input that feeds it")
     case "Identity", "IdentityN", "DisableCopyOnRead": return inputs
     case "VarHandleOp", "Variable", "VariableV2": return [.variable(node.name)]
-    case "NoOp": return []
+    case "NoOp", "Assert": return []
     case "ReadVariableOp":
       guard let first = inputs.first else { throw missingOperand(node) }
       return [.tensor(try tensor(first))]
@@ -187,6 +188,7 @@ extension GraphBuilder {
       return try call(try node.function("f"), inputs, by: node, frame)
     case "While", "StatelessWhile": return try loop(node, inputs, frame)
     case "If", "StatelessIf": return try branch(node, inputs, frame)
+    case "Case", "StatelessCase": return try cases(node, inputs, frame)
     default:
       if context.hasFunction(node.op) { return try call(node.op, inputs, by: node, frame) }
       return try pending(node, inputs, frame)

@@ -103,8 +103,12 @@ extension Tensorflow_NodeDef {
 
   /// The functions that the node may call.
   var calledFunctions: [String] {
-    attr.values.compactMap {
-      if case .func(let function)? = $0.value { function.name } else { nil }
+    attr.sorted { $0.key < $1.key }.flatMap { attribute -> [String] in
+      switch attribute.value.value {
+      case .func(let function): [function.name]
+      case .list(let list): list.func.map(\.name)
+      default: []
+      }
     }
   }
 
@@ -130,7 +134,18 @@ enum OutputNames {
   /// The names of outputs where there are several names.
   static let table: [String: [String]] = [
     "FusedBatchNorm": statistics, "FusedBatchNormV2": statistics, "FusedBatchNormV3": statistics,
-    "TopKV2": ["values", "indices"],
+    "TopKV2": ["values", "indices"], "Unique": ["y", "idx"], "UniqueV2": ["y", "idx"],
+    "UniqueWithCounts": ["y", "idx", "count"], "UniqueWithCountsV2": ["y", "idx", "count"],
+    "NonMaxSuppressionV4": ["selected_indices", "valid_outputs"],
+    "NonMaxSuppressionV5": ["selected_indices", "selected_scores", "valid_outputs"],
+    "CombinedNonMaxSuppression": [
+      "nmsed_boxes", "nmsed_scores", "nmsed_classes", "valid_detections",
+    ],
+    "MaxPoolWithArgmax": ["output", "argmax"],
+    "SparseSoftmaxCrossEntropyWithLogits": ["loss", "backprop"],
+    "SoftmaxCrossEntropyWithLogits": ["loss", "backprop"],
+    "TensorListConcat": ["tensor", "lengths"], "TensorListConcatV2": ["tensor", "lengths"],
+    "TensorListPopBack": ["output_handle", "tensor"],
   ]
 
   /// The attributes that count outputs of one name.

@@ -20,6 +20,8 @@ package enum TensorFlowImportError: Error, Sendable, Hashable {
   case node(name: String, operatorName: String, reason: String)
   /// Operators that are not in the catalogue: name, one node, how many.
   case unsupportedOperators([UnsupportedNode])
+  /// One of several signatures cannot be imported.
+  case signature(name: String, reason: String)
   /// A function cannot be inlined.
   case function(name: String, reason: String)
 }
@@ -36,6 +38,10 @@ package struct UnsupportedNode: Sendable, Hashable, Encodable {
 }
 
 extension TensorFlowImportError: CustomStringConvertible {
+  private static let firstControlFlow: Set<String> = [
+    "Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "Exit", "NextIteration", "LoopCond",
+  ]
+
   package var description: String {
     switch self {
     case .unreadable(let path, let reason): "\(path): cannot be read: \(reason)"
@@ -53,6 +59,13 @@ extension TensorFlowImportError: CustomStringConvertible {
     case .tensor(let name, let reason): "tensor '\(name)': \(reason)"
     case .node(let name, let operatorName, let reason):
       "node '\(name)' (\(operatorName)): \(reason)"
+    case .signature(let name, let reason):
+      "signature '\(name)': \(reason) (--signature names those that are wanted)"
+    case .unsupportedOperators(let nodes)
+    where nodes.contains { Self.firstControlFlow.contains($0.operatorName) }:
+      "control flow of TensorFlow 1 is not supported: "
+        + nodes.map(\.text).joined(separator: ", ")
+        + "; save the model with tf.compat.v1.enable_control_flow_v2()"
     case .unsupportedOperators(let nodes):
       "TensorFlow operators that are not supported: " + nodes.map(\.text).joined(separator: ", ")
         + "; export the model without them, or through ONNX"

@@ -11,6 +11,8 @@ package enum TensorFlowImporter {
   package struct Import: Sendable {
     package var graph: Graph
     package var description: SavedModelDescription
+    /// The graphs of further signatures that were asked for, by their names.
+    package var further: [(name: String, graph: Graph)] = []
   }
 
   /// Whether a path means a TensorFlow model or a Keras file, rather than one of another format.
@@ -23,14 +25,47 @@ package enum TensorFlowImporter {
     contentsOf path: String, signature: String? = nil, limits: Limits = Limits()
   ) throws(TensorFlowImportError) -> Import {
     let file = try SavedModelFile(path: path, limits: limits)
-    let name = try file.signatureName(signature)
     let context = try context(file, limits)
+    let name = try file.signatureName(signature)
+    return Import(
+      graph: try graph(named: name, file, context),
+      description: try description(file, context, chosen: name))
+  }
+
+  /// Several signatures, which share the elements of their variables.
+  ///
+  /// - Parameter signatures: the names, the first of which comes first; none for all that the model has, with
+  ///   `serving_default` first.
+  package static func read(
+    contentsOf path: String, signatures: [String], limits: Limits = Limits()
+  ) throws(TensorFlowImportError) -> Import {
+    let file = try SavedModelFile(path: path, limits: limits)
+    var names: [String] = []
+    if signatures.isEmpty {
+      let first = try? file.signatureName(nil)
+      names = file.signatureNames.sorted { ($0 != first ? 1 : 0, $0) < ($1 != first ? 1 : 0, $1) }
+    }
+    for name in signatures where !names.contains(name) { names.append(try file.signatureName(name)) }
+    guard let first = names.first else { throw .unknownSignature(name: "", known: []) }
+    let context = try context(file, limits)
+    var result = Import(
+      graph: try graph(named: first, file, context),
+      description: try description(file, context, chosen: first))
+    for name in names.dropFirst() {
+      do { result.further.append((name, try graph(named: name, file, context))) } catch {
+        throw .signature(name: name, reason: error.description)
+      }
+    }
+    return result
+  }
+
+  private static func graph(
+    named name: String, _ file: SavedModelFile, _ context: ModelContext
+  ) throws(TensorFlowImportError) -> Graph {
     let definition = file.meta.signatureDef[name] ?? Tensorflow_SignatureDef()
     let survey = try survey(definition, context)
     guard survey.unsupported.isEmpty else { throw .unsupportedOperators(survey.unsupported) }
-    let graph = try graph(definition, named: name, context)
-    return Import(
-      graph: graph, description: try description(file, context, chosen: name))
+    return try graph(definition, named: name, context)
   }
 
   /// What a model holds, without building anything.

@@ -43,6 +43,9 @@ final class ExecutionPlan: Sendable {
     var hosts: [HostNode] = []
     for node in parts.barriers { hosts.append(try HostNode(node, graph: graph, runtime: runtime)) }
     hostNodes = hosts
+    if !runtime.pipeline.allowsFallback, let first = hosts.first {
+      throw SegmentReport.refusal(of: first.name, "it decides shapes, or which nodes run")
+    }
     if parts.rest.isEmpty {
       remainder = nil
     } else {

@@ -14,12 +14,14 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Native is the same model run operator by operator in FP32 with the same kernels: tensors in the \
       model's own layout, each in a buffer of its own, no fusion, no tuning. All columns are measured in one \
-      run, in turns; --ablate shows what each optimisation is worth by itself. --precision adds a column; \
-      errors are norms of differences over norms of the native outputs, on the same random inputs.
+      run, in turns; --ablate shows what each optimisation is worth by itself. Columns are native, fp32, on a GPU \
+      fp16, and with --calibration or --calibration-table int8; --modes chooses others, --precision adds one. \
+      Errors are norms of differences over norms of the native outputs, on the same random inputs.
 
       needletail bench resnet50
       needletail bench resnet50 --precision fp16
       needletail bench model.onnx --shapes image:8x3x224x224 --threads 1 --steps 200
+      needletail bench saved_model/ --steps 10000 --warmup 2000 --batch 8 --modes native,fp32,fp16,int8
       """)
 
   @Argument(help: "A model, an engine, or a name of the zoo.")
@@ -35,6 +37,15 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Seconds to measure each column.")
   var duration = 5.0
 
+  @Option(help: "The first extent of every input that leaves it open; --shapes goes before it.")
+  var batch: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The columns: native, fp32, tf32, fp16, bf16, int8, separated by commas.",
+      valueName: "names"))
+  var modes: String?
+
   @Flag(help: "Also measure the engine with each optimisation left out in turn.")
   var ablate = false
 
@@ -44,6 +55,10 @@ struct BenchCommand: ParsableCommand {
 
   func validate() throws {
     if let steps, steps < 1 { throw ValidationError("--steps must be at least 1, not \(steps)") }
+    if let batch, batch < 1 { throw ValidationError("--batch must be at least 1, not \(batch)") }
+    for mode in modeNames where mode != BenchVariants.native && Precision(rawValue: mode) == nil {
+      throw ValidationError("--modes: '\(mode)' is neither native nor a precision")
+    }
     guard warmup >= 0 else { throw ValidationError("--warmup must not be negative") }
     guard duration > 0, duration.isFinite else {
       throw ValidationError("--duration must be positive")
@@ -53,6 +68,7 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     let display = common.json ? nil : ProgressDisplay()
     let source = try EngineSource(model)
+    let shapes = try self.shapes(source)
     var ranges: Calibration?
     if calibration.isGiven {
       let builder = EngineSource.builder(common, build, progress: nil)
@@ -60,7 +76,7 @@ struct BenchCommand: ParsableCommand {
       ranges = try calibration.prepare(model, builder, divides: false, display).calibration
     }
     var candidates = try variants(source).map { variant in
-      try Candidate(variant, source, self, ranges: ranges, display: display)
+      try Candidate(variant, source, self, shapes: shapes, ranges: ranges, display: display)
     }
     try measure(&candidates, display)
     let report = try self.report(candidates)
@@ -71,19 +87,52 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
+  private var modeNames: [String] {
+    (modes ?? "").split(separator: ",").map { $0.lowercased() }
+  }
+
+  /// The extents of the inputs: as given, with the batch where the model leaves the first one open.
+  private func shapes(_ source: EngineSource) throws -> [String: [Int]] {
+    var result = common.shapesByName
+    guard let batch else { return result }
+    let inputs: [TensorDescription]
+    if case .engine = source {
+      inputs = try source.engine(common, build, progress: nil).inputs
+    } else {
+      inputs = try source.model(common).inputs
+    }
+    var applies = false
+    for input in inputs where result[input.name] == nil {
+      guard let shape = input.shape, let first = shape.first, Int(first) == nil else { continue }
+      result[input.name] = [batch] + shape.dropFirst().map { Int($0) ?? 1 }
+      applies = true
+    }
+    guard applies || result.values.contains(where: { $0.first == batch }) else {
+      throw NeedletailError(
+        .input, "--batch \(batch): no input leaves its first extent open; --shapes names others")
+    }
+    return result
+  }
+
   /// The columns of the table.
   private func variants(_ source: EngineSource) throws -> [Variant] {
     let precision = Precision(rawValue: common.precision) ?? .fp32
     if case .engine = source {
       return [Variant(name: "engine", optimizations: .all, precision: precision)]
     }
-    var result = [
-      Variant(name: "native", optimizations: .native, precision: .fp32),
-      Variant(name: "fp32", optimizations: .all, precision: .fp32),
-    ]
-    if precision != .fp32 {
+    var names = modeNames
+    if names.isEmpty {
+      names = [BenchVariants.native, Precision.fp32.rawValue]
+      if common.device != "cpu" { names.append(Precision.fp16.rawValue) }
+      if calibration.isGiven { names.append(Precision.int8.rawValue) }
+    }
+    if precision != .fp32 || modeNames.isEmpty { names.append(precision.rawValue) }
+    var result: [Variant] = []
+    for name in names where !result.contains(where: { $0.name == name }) {
       result.append(
-        Variant(name: precision.rawValue, optimizations: .all, precision: precision))
+        Variant(
+          name: name, optimizations: name == BenchVariants.native ? .native : .all,
+          precision: Precision(rawValue: name) ?? .fp32))
     }
     if ablate {
       let parts: [(String, Optimizations)] = [
@@ -125,6 +174,11 @@ struct BenchCommand: ParsableCommand {
   }
 }
 
+enum BenchVariants {
+  /// The model run operator by operator.
+  static let native = "native"
+}
+
 /// One column: an engine that is measured.
 struct Variant {
   var name: String
@@ -143,8 +197,8 @@ struct Candidate {
   private(set) var deviceTimes: [Double] = []
 
   init(
-    _ variant: Variant, _ source: EngineSource, _ command: BenchCommand, ranges: Calibration?,
-    display: ProgressDisplay?
+    _ variant: Variant, _ source: EngineSource, _ command: BenchCommand, shapes: [String: [Int]],
+    ranges: Calibration?, display: ProgressDisplay?
   ) throws {
     name = variant.name
     let clock = ContinuousClock()
@@ -155,16 +209,17 @@ struct Candidate {
       var builder = EngineSource.builder(command.common, command.build, progress: display)
       builder.optimizations = variant.optimizations
       builder.precision = variant.precision
+      builder.shapes = shapes
       builder.calibration = ranges
       if variant.name != command.common.precision { builder.dumpDirectory = nil }
       engine = try builder.buildNow(try source.model(command.common))
     }
-    context = try engine.makeContext(shapes: command.common.shapesByName)
+    context = try engine.makeContext(shapes: shapes)
     buildSeconds = start.duration(to: clock.now).seconds
     let inputs = try RandomInputs.tensors(
-      for: engine, shapes: command.common.shapesByName, seed: command.common.seed)
+      for: engine, shapes: shapes, seed: command.common.seed)
     for (name, tensor) in inputs { try context.setInput(name, tensor) }
-    shapes = inputs.mapValues(\.shape)
+    self.shapes = inputs.mapValues(\.shape)
   }
 
   var deviceSummary: String { engine.deviceSummary }
@@ -282,6 +337,13 @@ enum BenchTable {
     Output.line("\(report.model), \(inputs.joined(separator: ", "))")
     Output.line("\(report.device)")
     Output.line()
+    for result in report.results {
+      Output.line(result.name)
+      Output.line(String(format: "  Average step time: %.3f msec", result.meanMs))
+      Output.line(
+        String(format: "  Average throughput: %.1f samples/sec", result.throughputPerSecond))
+    }
+    Output.line()
     let first = report.results[0]
     func row(_ title: String, _ cell: (BenchResult) -> String) -> [String] {
       [title] + report.results.map(cell)
@@ -302,8 +364,7 @@ enum BenchTable {
     Output.table(
       [
         row("") { $0.name },
-        row("Average step time") { milliseconds($0.meanMs) },
-        row("Average throughput") { String(format: "%.1f samples/s", $0.throughputPerSecond) },
+        row("Latency mean") { milliseconds($0.meanMs) },
         row("Latency median (p50)") { milliseconds($0.medianMs) },
         row("Latency minimum") { milliseconds($0.minMs) },
         row("Latency p90") { milliseconds($0.p90Ms) },

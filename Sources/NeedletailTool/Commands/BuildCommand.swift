@@ -71,15 +71,21 @@ struct BuildCommand: ParsableCommand {
     let display = common.json ? nil : ProgressDisplay()
     let clock = ContinuousClock()
     let start = clock.now
+    let source = try EngineSource(model)
+    var common = common
+    if common.signature.isEmpty { common.signature = try source.allSignatures() }
     let built = try PrecisionBuild(
-      source: try EngineSource(model), common: common, build: build, calibration: calibration,
+      source: source, common: common, build: build, calibration: calibration,
       bound: try bound()
     ).run(display)
     let seconds = start.duration(to: clock.now).seconds
     let engine = built.engine
     try engine.write(to: URL(fileURLWithPath: output))
     let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int) ?? nil
-    let context = try engine.makeContext(shapes: common.shapesByName)
+    let inputs = engine.inputs.map(\.name)
+    let context = try engine.makeContext(
+      shapes: common.shapesByName.filter { inputs.contains($0.key) })
+    let segments = SegmentReport(context)
     let precision = engine.report?.precision
     let report = Report(
       model: engine.name, engine: output, bytes: size ?? 0, buildSeconds: seconds,
@@ -92,7 +98,8 @@ struct BuildCommand: ParsableCommand {
       } ?? [],
       rangeAnalysis: precision?.overflowSummary, heldOutLoss: built.heldOut?.loss,
       heldOutSamples: built.heldOut?.samples, bound: built.bound?.limit,
-      boundOn: built.bound?.name)
+      boundOn: built.bound?.name, signatures: engine.signatures.keys.sorted(),
+      convertedShare: segments.convertedShare, segments: segments.segments)
     if common.json { return try Output.json(report) }
     if let search = built.search { PrecisionTable.show(search) }
     report.show(
@@ -133,11 +140,18 @@ struct BuildCommand: ParsableCommand {
     var heldOutSamples: Int?
     var bound: Double?
     var boundOn: String?
+    var signatures: [String]
+    var convertedShare: Double
+    var segments: [SegmentReport.Segment]
 
     func show(isReduced: Bool, listsLayers: Bool) {
       Output.line(
         "\(engine): \(Output.bytes(bytes)), \(layers) layers, "
           + "arena \(Output.bytes(arenaBytes)), built in \(Output.seconds(buildSeconds))")
+      if signatures.count > 1 { Output.line("signatures: \(signatures.joined(separator: ", "))") }
+      if segments.contains(where: \.isFallback) {
+        for line in SegmentReport(segments: segments).lines { Output.line(line) }
+      }
       if isReduced, let precision { Output.line("precision: \(precision)") }
       let higherLayers = listsLayers ? higherLayers : []
       for layer in higherLayers.prefix(20) {

@@ -32,6 +32,10 @@ struct InspectCommand: ParsableCommand {
   @Option(help: "How hard to tune a model: 0 (cost model alone) to 5.")
   var tuning = 0
 
+  @Flag(
+    help: "Fail, naming the node, where something would not run on the device's own kernels.")
+  var noFallback = false
+
   @Option(
     help: ArgumentHelp(
       "Write the text of the CUDA kernels for a chip: sm_80 or sm_90.", valueName: "chip"))
@@ -50,6 +54,9 @@ struct InspectCommand: ParsableCommand {
     build.dump = nil
     build.timingCache = nil
     build.tuningBudget = nil
+    build.workspace = nil
+    build.minimumSegmentSize = 1
+    build.noFallback = noFallback
     let source = try EngineSource(model)
     if kernels == nil, let description = try source.savedModel() {
       let isImportable = try showsLayers(of: description)
@@ -75,8 +82,9 @@ struct InspectCommand: ParsableCommand {
   /// - Returns: whether layers can be shown too: one signature is meant, and all of it is supported.
   private func showsLayers(of description: SavedModelDescription) throws -> Bool {
     let names = description.signatures.map(\.name)
-    let isNamed = common.signature != nil || names.count == 1 || names.contains("serving_default")
-    let meant = common.signature ?? (names.count == 1 ? names[0] : "serving_default")
+    let named = common.signature.first
+    let isNamed = named != nil || names.count == 1 || names.contains("serving_default")
+    let meant = named ?? (names.count == 1 ? names[0] : "serving_default")
     let isSupported =
       description.signatures.first { $0.name == meant }?.unsupported.isEmpty ?? true
     if !common.json {
@@ -114,12 +122,29 @@ struct InspectReport: Encodable {
     }
   }
 
+  struct Signature: Encodable {
+    var name: String
+    var inputs: [Port]
+    var outputs: [Port]
+
+    init(_ engine: Engine) {
+      name = engine.signatureName
+      inputs = engine.inputs.map(Port.init)
+      outputs = engine.outputs.map(Port.init)
+    }
+  }
+
   var name: String
   var device: String
   var inputs: [Port]
   var outputs: [Port]
   var layers: [Layer]
   var hostNodes: [String]
+  var signature: String
+  var furtherSignatures: [Signature]
+  var segments: SegmentReport
+  var convertedShare: Double
+  var fallbackTimeShare: Double?
   var arenaBytes: Int
   var arenaLowerBound: Int
   var weightBytes: Int
@@ -138,8 +163,14 @@ struct InspectReport: Encodable {
     tunedFor = engine.contents.sections.filter { !$0.choices.isEmpty }.map(\.deviceClass)
     madeBy = engine.contents.metadata
     layers = []
+    signature = engine.signatureName
+    furtherSignatures = engine.signatures.sorted { $0.key < $1.key }
+      .filter { $0.key != engine.signatureName }.map { Signature($0.value) }
+    let times = context.tuned == nil ? [] : try Self.times(context, steps: steps)
+    segments = SegmentReport(context, seconds: times)
+    convertedShare = segments.convertedShare
+    fallbackTimeShare = segments.fallbackTimeShare
     guard let compiled = context.tuned else { return }
-    let times = try Self.times(context, steps: steps)
     let tactics = compiled.executable.tactics
     for (index, step) in compiled.tuned.program.steps.enumerated() {
       let seconds = times.isEmpty ? nil : times[index]
@@ -170,9 +201,15 @@ struct InspectReport: Encodable {
   }
 
   func show() {
-    Output.line("\(name) on \(device)")
+    let named = furtherSignatures.isEmpty ? "" : ", signature \(signature)"
+    Output.line("\(name)\(named) on \(device)")
     for port in inputs { Output.line("  input  \(Self.text(port))") }
     for port in outputs { Output.line("  output \(Self.text(port))") }
+    for further in furtherSignatures {
+      Output.line("signature \(further.name)")
+      for port in further.inputs { Output.line("  input  \(Self.text(port))") }
+      for port in further.outputs { Output.line("  output \(Self.text(port))") }
+    }
     Output.line()
     let total = layers.reduce(0) { $0 + ($1.microseconds ?? 0) }
     var rows = [["#", "layer", "kind", "output", "tactic", "time", "share", "GFLOP/s", "memory"]]
@@ -194,6 +231,7 @@ struct InspectReport: Encodable {
       Output.line("  \(layer.index) = \(layer.computes.joined(separator: " + "))")
     }
     for node in hostNodes { Output.line("  on the host: \(node)") }
+    for line in segments.lines { Output.line(line) }
     Output.line(
       "\(layers.count) layers, \(Output.seconds(total * 1e-6)), arena \(Output.bytes(arenaBytes)) "
         + "(lower bound \(Output.bytes(arenaLowerBound))), weights \(Output.bytes(weightBytes))")

@@ -29,9 +29,11 @@ struct CommonOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What a TensorFlow model is to compute.",
-      discussion: "serving_default, or the only signature, where it is not given."))
-  var signature: String?
+      "What a TensorFlow model, or an engine made of one, is to compute; repeatable where engines are built.",
+      discussion: """
+        serving_default, or the only signature, where it is not given; 'build' then takes all signatures.
+        """))
+  var signature: [String] = []
 
   @Flag(help: "Write one JSON value to standard output and nothing else.")
   var json = false
@@ -118,9 +120,51 @@ struct BuildOptions: ParsableArguments {
     help: ArgumentHelp("Write what each step of the build made into a folder.", valueName: "dir"))
   var dump: String?
 
+  @Option(
+    name: .customLong("workspace"),
+    help: ArgumentHelp(
+      "The most that a layer may use beside its operands while it runs, such as 8GB or 512MiB.",
+      discussion: """
+        Ways to compute a layer that need more are not chosen where there are others. It bounds neither weights nor         activations. No bound where it is not given.
+        """, valueName: "size"))
+  var workspace: ByteCount?
+
+  @Option(
+    help: ArgumentHelp(
+      "The fewest operators that go to the GPU between two steps of the host.",
+      discussion: "Smaller segments run on the host too. Without effect on the CPU, which is the host.",
+      valueName: "count"))
+  var minimumSegmentSize = 1
+
+  @Flag(
+    help: "Fail, naming the node, where something would not run on the device's own kernels.")
+  var noFallback = false
+
   func validate() throws {
     guard (0...5).contains(tuning) else {
       throw ValidationError("--tuning must be 0 to 5, not \(tuning)")
     }
+    guard minimumSegmentSize >= 1 else {
+      throw ValidationError("--minimum-segment-size must be at least 1, not \(minimumSegmentSize)")
+    }
+  }
+}
+
+/// A size of memory: `8GB` (powers of 1000), `512MiB` (powers of 1024), or bytes.
+struct ByteCount: ExpressibleByArgument {
+  var bytes: Int
+
+  private static let units = [
+    "": 1, "B": 1, "KB": 1000, "MB": 1_000_000, "GB": 1_000_000_000, "KIB": 1 << 10,
+    "MIB": 1 << 20, "GIB": 1 << 30,
+  ]
+
+  init?(argument: String) {
+    let digits = argument.prefix { $0.isNumber || $0 == "." }
+    let unit = argument.dropFirst(digits.count).uppercased()
+    guard let number = Double(digits), let factor = Self.units[unit],
+      let bytes = Int(exactly: (number * Double(factor)).rounded())
+    else { return nil }
+    self.bytes = bytes
   }
 }

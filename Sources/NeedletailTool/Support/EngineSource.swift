@@ -1,3 +1,4 @@
+import EngineFormat
 import Foundation
 import ModelZoo
 import Needletail
@@ -33,12 +34,22 @@ enum EngineSource {
 
   func model(_ common: CommonOptions) throws(NeedletailError) -> Model {
     switch self {
-    case .model(let url): return try Model(contentsOf: url, signature: common.signature)
+    case .model(let url) where common.signature.count > 1:
+      return try Model(contentsOf: url, signatures: common.signature)
+    case .model(let url): return try Model(contentsOf: url, signature: common.signature.first)
     case .zoo(let name): return try Model(zoo: name, seed: common.seed)
     case .engine(let url):
       throw NeedletailError(
         .model, "'\(url.lastPathComponent)' is an engine; a model is needed here")
     }
+  }
+
+  /// The signatures that an engine of this model holds where none is named, the first of them first.
+  func allSignatures() throws(NeedletailError) -> [String] {
+    guard let description = try savedModel() else { return [] }
+    let names = description.signatures.map(\.name)
+    let usual = names.filter { $0 == EngineContents.defaultSignature }
+    return usual + names.filter { $0 != EngineContents.defaultSignature }
   }
 
   /// What a TensorFlow model holds; nil for anything else.
@@ -55,6 +66,7 @@ enum EngineSource {
   ) throws(NeedletailError) -> Engine {
     if case .engine(let url) = self {
       return try Engine(contentsOf: url, device: common.device, threads: common.threads)
+        .signature(common.signature.first)
     }
     let model = try model(common)
     return try Self.builder(common, build, progress: progress).buildNow(model)
@@ -72,6 +84,9 @@ enum EngineSource {
     builder.tuningBudget = build.tuningBudget
     builder.timingCache = build.timingCache.map { URL(fileURLWithPath: $0) }
     builder.dumpDirectory = build.dump
+    builder.maxWorkspaceSizeBytes = build.workspace?.bytes
+    builder.minimumSegmentSize = build.minimumSegmentSize
+    builder.allowsFallback = !build.noFallback
     builder.precision = common.isAutomatic ? .int8 : Precision(rawValue: common.precision) ?? .fp32
     if let progress { builder.progress = { progress.show($0) } }
     return builder

@@ -3,7 +3,9 @@ package import TensorModel
 
 /// The determinants of square matrices, by elimination with pivots.
 package struct Determinant: HostOperator {
-  package static let spellings = [Spelling.onnx("Det")]
+  package static let spellings = [
+    Spelling.onnx("Det"), .tensorflow("MatrixDeterminant"),
+  ]
 
   package init(_ attributes: AttributeReader) throws(OperatorError) {}
 

@@ -24,6 +24,8 @@ struct TensorFlowUnaryOperator: Operator {
     "Erf": call(.errorFunction), "Floor": call(.floor), "Ceil": call(.ceiling),
     "Rint": call(.round), "Round": call(.round), "LogicalNot": call(.logicalNot),
     "Invert": call(.bitwiseNot), "IsNan": call(.isNaN), "IsInf": call(.isInfinite),
+    "IsFinite": .unary(
+      .logicalNot, .binary(.logicalOr, call(.isNaN), call(.isInfinite))),
     "Relu": .maximum(x, zero), "Relu6": .minimum(.maximum(x, zero), .float(6)),
     "Elu": .select(.less(x, zero), call(.exponentialMinus1), x),
     "Selu": .float(1.0507009873554805)
@@ -33,20 +35,25 @@ struct TensorFlowUnaryOperator: Operator {
     "Softsign": x / (one + call(.absolute)), "Erfc": one - call(.errorFunction),
   ]
 
+  private static let predicates: Set<String> = ["IsNan", "IsInf", "IsFinite"]
+
   static let spellings = formulas.keys.sorted().map { Spelling.tensorflow($0) }
 
   private let formula: ScalarExpression
+  private let isPredicate: Bool
 
   init(_ attributes: AttributeReader) throws(OperatorError) {
     guard let formula = Self.formulas[attributes.name] else {
       throw OperatorError("'\(attributes.name)' is not a function of one operand")
     }
     self.formula = formula
+    isPredicate = Self.predicates.contains(attributes.name)
   }
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let x = try expansion.input(0)
-    expansion.set(0, try expansion.pointwise(formula.adapted(to: x.dataType), [x]))
+    let formula = isPredicate ? self.formula : self.formula.adapted(to: x.dataType)
+    expansion.set(0, try expansion.pointwise(formula, [x]))
   }
 }
 
@@ -70,6 +77,9 @@ struct TensorFlowBinaryOperator: Operator {
     "DivNoNan": .select(.equal(b, zero), zero, a / b),
     "MulNoNan": .select(.equal(b, zero), zero, a * b),
     "Xlogy": .select(.equal(a, zero), zero, a * .unary(.logarithm, b)),
+    "Xlog1py": .select(.equal(a, zero), zero, a * .unary(.logarithm1p, b)),
+    "Xdivy": .select(.equal(a, zero), zero, a / b),
+    "LeftShift": call(.shiftLeft), "RightShift": call(.shiftRight),
     "Less": call(.less), "LessEqual": call(.lessOrEqual), "Greater": call(.greater),
     "GreaterEqual": call(.greaterOrEqual), "Equal": call(.equal), "NotEqual": call(.notEqual),
     "LogicalAnd": call(.logicalAnd), "LogicalOr": call(.logicalOr),

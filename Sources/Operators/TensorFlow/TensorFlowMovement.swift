@@ -137,16 +137,30 @@ struct TensorFlowGather: Operator {
     let list = name == "GatherV2" ? try expansion.requiredIntegers(2, "axis") ?? [0] : [0]
     guard list.count == 1 else { throw OperatorError("expected one axis, found \(list)") }
     let axis = try expansion.axis(list[0], rank: data.rank)
-    guard batchAxes == 0 else {
-      guard batchAxes > 0, batchAxes == axis, indices.rank > batchAxes else {
-        throw OperatorError("batch_dims \(batchAxes) with axis \(axis) is not supported")
-      }
-      let coordinates = try expansion.unsqueeze(indices, axes: [indices.rank])
-      return expansion.set(
-        0,
-        try expansion.emit(.gather(.coordinates(batchAxes: batchAxes)), [data, coordinates]))
-    }
+    guard batchAxes == 0 else { return try inBatches(data, indices, axis, &expansion) }
     expansion.set(0, try expansion.emit(.gather(.slices(axis: axis)), [data, indices]))
+  }
+
+  /// Rows of indices, each for its own member of the batch.
+  private func inBatches(
+    _ data: Operand, _ indices: Operand, _ axis: Int, _ expansion: inout Expansion
+  ) throws(OperatorError) {
+    let batch = batchAxes < 0 ? batchAxes + indices.rank : batchAxes
+    guard batch > 0, batch <= axis, batch <= indices.rank else {
+      throw OperatorError("batch_dims \(batchAxes) with axis \(axis) is not supported")
+    }
+    // The axis follows the batch, and what was between them comes after the indices.
+    let between = Array(batch..<axis)
+    let first = try expansion.transpose(
+      data, Array(0..<batch) + [axis] + between + Array((axis + 1)..<data.rank))
+    let coordinates = try expansion.unsqueeze(indices, axes: [indices.rank])
+    let found = try expansion.emit(
+      .gather(.coordinates(batchAxes: batch)), [first, coordinates])
+    let places = Array(batch..<indices.rank)
+    let moved = between.indices.map { indices.rank + $0 }
+    let rest = Array((indices.rank + between.count)..<max(found.rank, indices.rank + between.count))
+    expansion.set(
+      0, try expansion.transpose(found, Array(0..<batch) + moved + places + rest))
   }
 }
 
@@ -157,12 +171,15 @@ struct TensorFlowPad: Operator {
   ]
 
   private let mirrors: Bool
+  /// Whether the outermost elements are mirrored too.
+  private let isSymmetric: Bool
 
   init(_ attributes: AttributeReader) throws(OperatorError) {
     mirrors = attributes.name == "MirrorPad"
     let mode = try attributes.string("mode", default: "REFLECT")
-    guard !mirrors || mode == "REFLECT" else {
-      throw OperatorError("attribute 'mode' is not REFLECT, which alone is supported")
+    isSymmetric = mirrors && mode == "SYMMETRIC"
+    guard !mirrors || isSymmetric || mode == "REFLECT" else {
+      throw OperatorError("attribute 'mode' is '\(mode)', expected REFLECT or SYMMETRIC")
     }
   }
 
@@ -178,7 +195,32 @@ struct TensorFlowPad: Operator {
     }
     let before = (0..<x.rank).map { pads[2 * $0] }
     let after = (0..<x.rank).map { pads[2 * $0 + 1] }
+    guard !isSymmetric else {
+      return expansion.set(0, try symmetric(x, before, after, &expansion))
+    }
     expansion.set(0, try expansion.emit(.copy(.pad(mode, before: before, after: after)), [x]))
+  }
+
+  private func symmetric(
+    _ x: Operand, _ before: [Dimension], _ after: [Dimension], _ expansion: inout Expansion
+  ) throws(OperatorError) -> Operand {
+    var result = x
+    for axis in 0..<x.rank where before[axis] != 0 || after[axis] != 0 {
+      let extent = result.shape[axis]
+      if let length = extent.constant, max(before[axis].constant ?? 0, after[axis].constant ?? 0) > length {
+        throw OperatorError("the pads of axis \(axis) of \(x.type) are larger than its extent")
+      }
+      let place = ScalarExpression.index(axis: 0) - .operand(1)
+      let inside = ScalarExpression.select(
+        .less(place, .integer64(0)), .integer64(-1) - place, place)
+      let last = ScalarExpression.operand(0)
+      let mirrored = ScalarExpression.select(
+        .less(inside, last), inside, last + last - .integer64(1) - inside)
+      result = try expansion.permuted(
+        result, axis: axis, count: before[axis] + extent + after[axis], mirrored,
+        [expansion.extent(before[axis])])
+    }
+    return result
   }
 }
 
@@ -199,12 +241,14 @@ struct TensorFlowReverse: Operator {
   }
 }
 
-/// Updates at coordinates. Source: TensorFlow `ScatterNd`, `TensorScatterUpdate`, `TensorScatterAdd`.
+/// Updates at coordinates. Source: TensorFlow `ScatterNd`, `TensorScatterUpdate` and its kin.
 struct TensorFlowScatter: Operator {
-  static let spellings = [
-    Spelling.tensorflow("ScatterNd"), .tensorflow("TensorScatterUpdate"),
-    .tensorflow("TensorScatterAdd"),
+  private static let combinations: [String: Scatter.Combination] = [
+    "ScatterNd": .add, "TensorScatterUpdate": .replace, "TensorScatterAdd": .add,
+    "TensorScatterSub": .add, "TensorScatterMax": .maximum, "TensorScatterMin": .minimum,
   ]
+
+  static let spellings = combinations.keys.sorted().map { Spelling.tensorflow($0) }
 
   private let name: String
 
@@ -213,7 +257,7 @@ struct TensorFlowScatter: Operator {
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let inputs = try expansion.allInputs()
     guard inputs.count == 3 else { throw OperatorError("expected 3 inputs") }
-    let combination: Scatter.Combination = name == "TensorScatterUpdate" ? .replace : .add
+    let combination = Self.combinations[name] ?? .add
     var (data, indices, updates) = (inputs[0], inputs[1], inputs[2])
     if name == "ScatterNd" {
       guard let shape = expansion.dimensions(inputs[2]) else {
@@ -224,6 +268,9 @@ struct TensorFlowScatter: Operator {
       data = try expansion.emit(.pointwise(zeros), [])
     }
     indices = try expansion.cast(indices, to: .int64)
+    if name == "TensorScatterSub" {
+      updates = try expansion.pointwise(-.operand(0), [updates])
+    }
     expansion.set(
       0,
       try expansion.emit(.scatter(Scatter(.coordinates, combination)), [data, indices, updates]))

@@ -4,7 +4,7 @@ import TensorModel
 
 /// NumPy's slicing with an entry for each axis, some of which are left out, new or dropped.
 /// Source: TensorFlow `StridedSlice`.
-struct TensorFlowStridedSlice: Operator {
+struct TensorFlowStridedSlice: DataDependentOperator {
   static let spellings = [Spelling.tensorflow("StridedSlice")]
 
   private let beginMask: Int
@@ -39,6 +39,9 @@ struct TensorFlowStridedSlice: Operator {
       !Self.has(newAxisMask, $0) && !Self.has(ellipsisMask, $0)
     }.count
     guard given <= x.rank else { throw OperatorError("\(given) slices of shape \(x.shape)") }
+    if let shape = unknownShape(x, count, begins, ends, given, &expansion) {
+      return try emitHostOrFold(&expansion, outputs: [TensorType(x.dataType, shape)])
+    }
     var result = x
     // Where the next entry applies, and where it does in the result.
     var axis = 0
@@ -64,6 +67,35 @@ struct TensorFlowStridedSlice: Operator {
       }
     }
     expansion.set(0, result)
+  }
+
+  /// What is known of the result where data bound a slice; nil where none does.
+  private func unknownShape(
+    _ x: Operand, _ count: Int, _ begins: [Dimension]?, _ ends: [Dimension]?, _ given: Int,
+    _ expansion: inout Expansion
+  ) -> Shape? {
+    var axis = 0
+    var extents: [Dimension] = []
+    var isUnknown = false
+    for entry in 0..<count {
+      if Self.has(ellipsisMask, entry) {
+        let kept = x.rank - given
+        extents += x.shape.dimensions[axis..<min(axis + kept, x.rank)]
+        axis += kept
+      } else if Self.has(newAxisMask, entry) {
+        extents.append(1)
+      } else if Self.has(shrinkMask, entry) {
+        axis += 1
+      } else {
+        let knowsBegin = Self.has(beginMask, entry) || begins != nil
+        let knowsEnd = Self.has(endMask, entry) || ends != nil
+        isUnknown = isUnknown || !knowsBegin || !knowsEnd
+        extents.append(expansion.freshSymbol("extent\(extents.count)"))
+        axis += 1
+      }
+    }
+    extents += x.shape.dimensions[min(axis, x.rank)...]
+    return isUnknown ? Shape(extents) : nil
   }
 
   /// One element of an axis, which is dropped; where only a run knows which, it is gathered.
@@ -111,17 +143,24 @@ struct TensorFlowStridedSlice: Operator {
 }
 
 /// A box of a tensor. Source: TensorFlow `Slice`.
-struct TensorFlowSlice: Operator {
+struct TensorFlowSlice: DataDependentOperator {
   static let spellings = [Spelling.tensorflow("Slice")]
 
   init(_ attributes: AttributeReader) throws(OperatorError) {}
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let x = try expansion.input(0)
-    guard let starts = expansion.dimensions(try expansion.input(1)),
-      var sizes = expansion.dimensions(try expansion.input(2)), starts.count == x.rank,
-      sizes.count == x.rank
-    else { throw OperatorError("begin or size is not known before the model runs") }
+    let known = expansion.dimensions(try expansion.input(2))
+    guard let starts = expansion.dimensions(try expansion.input(1)), var sizes = known else {
+      var shape = expansion.unknownShape(rank: x.rank)
+      for (axis, size) in (known ?? []).enumerated() where axis < x.rank && size != -1 {
+        shape[axis] = size
+      }
+      return try emitHostOrFold(&expansion, outputs: [TensorType(x.dataType, shape)])
+    }
+    guard starts.count == x.rank, sizes.count == x.rank else {
+      throw OperatorError("begin and size do not fit \(x.type)")
+    }
     for axis in 0..<x.rank where sizes[axis] == -1 { sizes[axis] = x.shape[axis] - starts[axis] }
     let steps = [Int](repeating: 1, count: x.rank)
     expansion.set(

@@ -133,9 +133,11 @@ struct TensorFlowConvolution: Operator {
   }
 }
 
-/// The transpose of a convolution. Source: TensorFlow `Conv2DBackpropInput`.
+/// The transpose of a convolution. Source: TensorFlow `Conv2DBackpropInput`, `Conv3DBackpropInputV2`.
 struct TensorFlowTransposedConvolution: Operator {
-  static let spellings = [Spelling.tensorflow("Conv2DBackpropInput")]
+  static let spellings = [
+    Spelling.tensorflow("Conv2DBackpropInput"), .tensorflow("Conv3DBackpropInputV2"),
+  ]
 
   private let spatial: TensorFlowSpatial
 
@@ -144,23 +146,25 @@ struct TensorFlowTransposedConvolution: Operator {
   }
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
-    guard let sizes = expansion.dimensions(try expansion.input(0)), sizes.count == 4 else {
-      throw OperatorError("the result's shape is not known")
-    }
     let x = try spatial.channelsFirst(try expansion.input(2), &expansion)
     let stored = try expansion.input(1)
-    guard x.rank == 4, stored.rank == 4 else {
+    let rank = x.rank
+    guard let sizes = expansion.dimensions(try expansion.input(0)), sizes.count == rank else {
+      throw OperatorError("the result's shape is not known")
+    }
+    guard stored.rank == rank else {
       throw OperatorError("x has shape \(x.shape) and the weights \(stored.shape)")
     }
     // [kernel..., M, C] becomes [C, M, kernel...].
-    let weights = try expansion.transpose(stored, [3, 2, 0, 1])
-    let wanted = Array(spatial.channelsLast ? sizes[1...2] : sizes[2...3])
+    let weights = try expansion.transpose(stored, [rank - 1, rank - 2] + Array(0..<(rank - 2)))
+    let wanted = Array(spatial.channelsLast ? sizes[1..<(rank - 1)] : sizes[2...])
     let kernel = Array(weights.shape.dimensions[2...])
-    let strides = try spatial.strides(rank: 4)
-    let pads = try spatial.pads(wanted, kernel: kernel, rank: 4)
-    var after = pads.after, extra = [0, 0]
-    let dilations = try spatial.dilations(rank: 4)
-    for axis in 0..<2 {
+    let strides = try spatial.strides(rank: rank)
+    let pads = try spatial.pads(wanted, kernel: kernel, rank: rank)
+    var after = pads.after
+    var extra = [Int](repeating: 0, count: rank - 2)
+    let dilations = try spatial.dilations(rank: rank)
+    for axis in 0..<(rank - 2) {
       let reach = (kernel[axis] - 1) * Dimension(dilations[axis]) + 1
       let whole = (x.shape[axis + 2] - 1) * Dimension(strides[axis]) + reach
       let rest = whole - pads.before[axis] - wanted[axis]
@@ -179,21 +183,31 @@ struct TensorFlowTransposedConvolution: Operator {
   }
 }
 
-/// Pooling. Source: TensorFlow `MaxPool`, `AvgPool`, `MaxPool3D`, `AvgPool3D`.
+/// Pooling. Source: TensorFlow `MaxPool`, `AvgPool`, `MaxPool3D`, `AvgPool3D`, `MaxPoolWithArgmax`.
 struct TensorFlowPool: Operator {
   static let spellings = [
     Spelling.tensorflow("MaxPool"), .tensorflow("AvgPool"), .tensorflow("MaxPool3D"),
-    .tensorflow("AvgPool3D"),
+    .tensorflow("AvgPool3D"), .tensorflow("MaxPoolWithArgmax"),
   ]
 
   private let spatial: TensorFlowSpatial
   private let kernel: [Int]
   private let function: Window.Function
+  /// The type of the places, and whether they count through the batch.
+  private let places: (type: DataType, includeBatch: Bool)?
 
   init(_ attributes: AttributeReader) throws(OperatorError) {
     spatial = try TensorFlowSpatial(attributes)
     kernel = try attributes.ints("ksize") ?? []
     function = attributes.name.hasPrefix("Max") ? .maximum : .average(countsPadding: false)
+    guard attributes.name == "MaxPoolWithArgmax" else {
+      places = nil
+      return
+    }
+    places = (
+      try attributes.dataType("Targmax") ?? .int64,
+      try attributes.bool("include_batch_in_index", default: false)
+    )
   }
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
@@ -201,11 +215,26 @@ struct TensorFlowPool: Operator {
     let kernel = try spatial.spatial(kernel, rank: x.rank, "ksize")
     let pads = try spatial.pads(
       Array(x.shape.dimensions[2...]), kernel: kernel.map { Dimension($0) }, rank: x.rank)
-    let window = Window(
+    var window = Window(
       function, kernel: kernel, strides: try spatial.strides(rank: x.rank),
       dilations: kernel.map { _ in 1 }, padsBefore: pads.before, padsAfter: pads.after)
-    let y = try expansion.emit(.window(window), [x])
-    expansion.set(0, try spatial.restored(y, &expansion))
+    guard let places else {
+      let y = try expansion.emit(.window(window), [x])
+      return expansion.set(0, try spatial.restored(y, &expansion))
+    }
+    window.indices = .rowMajor
+    let results = try expansion.emitAll(.window(window), [x])
+    expansion.set(0, try spatial.restored(results[0], &expansion))
+    // From [N, C, H, W] to the place that the pixel's channel has in [H, W, C] or [N, H, W, C].
+    let pixels = expansion.extent(x.shape[2] * x.shape[3])
+    let channels = expansion.extent(x.shape[1])
+    let pixel = ScalarExpression.binary(.moduloFloor, .operand(0), .operand(1))
+    let batch = ScalarExpression.index(axis: 0) * .operand(1)
+    let place = (places.includeBatch ? batch + pixel : pixel) * .operand(2) + .index(axis: 1)
+    let moved = try expansion.emit(
+      .pointwise(Pointwise(place, shape: results[1].shape)), [results[1], pixels, channels])
+    expansion.set(
+      1, try expansion.cast(try spatial.restored(moved, &expansion), to: places.type))
   }
 }
 
@@ -247,14 +276,21 @@ struct TensorFlowBatchNormalization: Operator {
   }
 
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
-    guard !isTraining else {
-      throw OperatorError("it uses the statistics of the batch; export the model for inference")
-    }
     var inputs = try expansion.allInputs()
     guard inputs.count >= 5, inputs[0].rank >= 2 else {
       throw OperatorError("expected 5 inputs, the first with a batch and channels")
     }
     let x = inputs[0]
+    if isTraining {
+      let wide = try expansion.cast(x, to: .float32)
+      let axes = (0..<x.rank).filter { $0 != (channelsLast ? x.rank - 1 : 1) }
+      let kept = try expansion.reduce(.mean, wide, axes: axes, keepsDimensions: true)
+      let squares = try expansion.pointwise(
+        (.operand(0) - .operand(1)) * (.operand(0) - .operand(1)), [wide, kept])
+      inputs[3] = try expansion.reshape(kept, inputs[1].shape)
+      inputs[4] = try expansion.reduce(.mean, squares, axes: axes, keepsDimensions: false)
+      expansion.set(1, inputs[3])
+    }
     for index in 1..<5 {
       if !channelsLast {
         inputs[index] = try expansion.unsqueeze(inputs[index], axes: Array(1..<(x.rank - 1)))
@@ -273,11 +309,10 @@ struct TensorFlowBatchNormalization: Operator {
   }
 }
 
-/// Images in another size. Source: TensorFlow `ResizeBilinear`, `ResizeNearestNeighbor`, `ResizeBicubic`.
+/// Images in another size. Source: TensorFlow `ResizeBilinear`, `ResizeNearestNeighbor`.
 struct TensorFlowResize: Operator {
   static let spellings = [
     Spelling.tensorflow("ResizeBilinear"), .tensorflow("ResizeNearestNeighbor"),
-    .tensorflow("ResizeBicubic"),
   ]
 
   private let name: String
@@ -297,8 +332,6 @@ struct TensorFlowResize: Operator {
     let interpolation: Resample.Interpolation
     switch name {
     case "ResizeBilinear": interpolation = .linear(antialias: false)
-    case "ResizeBicubic":
-      interpolation = .cubic(coefficient: usesHalfPixels ? -0.5 : -0.75, antialias: false)
     default:
       interpolation = .nearest(
         usesHalfPixels ? .preferCeiling : alignsCorners ? .preferCeiling : .floor)
@@ -310,8 +343,7 @@ struct TensorFlowResize: Operator {
       .resample(
         Resample(
           interpolation, coordinates: coordinates,
-          shape: [first.shape[0], first.shape[1], sizes[0], sizes[1]],
-          excludesOutside: name == "ResizeBicubic" && usesHalfPixels)),
+          shape: [first.shape[0], first.shape[1], sizes[0], sizes[1]])),
       [first])
     y = try expansion.transpose(y, [0, 2, 3, 1])
     if name == "ResizeBilinear" { y = try expansion.cast(y, to: .float32) }
