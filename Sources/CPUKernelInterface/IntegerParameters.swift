@@ -170,6 +170,9 @@ package struct IntegerDepthwiseParameters: BitwiseCopyable, @unchecked Sendable 
   package var channelsPerPass = 64
   /// `[channels / vectorWidth][taps][vectorWidth]`, zero padded.
   package var weights: UnsafePointer<Float>
+  /// The same as quads of rows, for `quadDepthwise`, and the bytes of a block of channels of padding.
+  package var quadWeights: UnsafePointer<Int8>
+  package var pad: UnsafePointer<UInt8>
   package var epilogue: IntegerEpilogue
   package var resultBytes = 4
   package var residualBytes = 1
@@ -181,6 +184,9 @@ package struct IntegerDepthwiseParameters: BitwiseCopyable, @unchecked Sendable 
   package init(weights: UnsafePointer<Float>, epilogue: IntegerEpilogue) {
     self.weights = weights
     self.epilogue = epilogue
+    let raw = UnsafeRawPointer(weights)
+    quadWeights = raw.assumingMemoryBound(to: Int8.self)
+    pad = raw.assumingMemoryBound(to: UInt8.self)
   }
 
   /// Pixels whose sums are held together.

@@ -92,14 +92,17 @@ struct IntegerTactic: CPUTactic {
 struct IntegerDepthwiseTactic: CPUTactic {
   let work: IntegerWork
   let plan: IntegerDepthwisePlan
+  /// Whether four rows of the window are summed at a time.
+  let takesQuads: Bool
 
-  var name: String { "integer depthwise" }
+  var name: String { "integer depthwise\(takesQuads ? " by quads" : "")" }
 
   func estimate(_ request: TacticRequest) -> Double {
     let step = request.step
     let width = Double(work.kernels.vectorWidth)
     let results = Double(step.outputs[0].elementCount) * 6e-9 / width
-    return step.multiplyAdds / (width * 1.5e9) + results + step.trafficBytes / 12e9 + 1e-6
+    let rate = width * (takesQuads ? 2 : 1) * 1.5e9
+    return step.multiplyAdds / rate + results + step.trafficBytes / 12e9 + 1e-6
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {

@@ -143,11 +143,12 @@ struct IntegerWork: Sendable {
     return (address + view.offset, greatest > 254 ? 3 : greatest > 127 ? 2 : 1)
   }
 
-  /// Nil where each channel has no window of its own, or one so large that sums would not be exact.
-  func depthwisePlan() -> IntegerDepthwisePlan? {
+  /// Nil where each channel has no window of its own, or where the kernel does not take the window or the weights.
+  func depthwisePlan(takesQuads: Bool) -> IntegerDepthwisePlan? {
     guard case .convolution(let geometry) = geometry else { return nil }
     return try? IntegerDepthwisePlan(
-      geometry, format, kernels: kernels, operands: slots, concurrency: threads)
+      geometry, format, kernels: kernels, operands: slots, takesQuads: takesQuads,
+      concurrency: threads)
   }
 
   /// The kernel of a plan, with its constants written.
