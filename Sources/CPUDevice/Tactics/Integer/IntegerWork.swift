@@ -98,6 +98,9 @@ struct IntegerWork: Sendable {
     return (list, slots)
   }
 
+  /// Says in a tactic's name that results are made by the vector machine.
+  var suffix: String { format.hook == nil ? "" : " + program" }
+
   var columns: Int {
     switch geometry {
     case .convolution(let g): g.outputChannels
