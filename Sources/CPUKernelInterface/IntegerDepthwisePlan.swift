@@ -173,7 +173,8 @@ package struct IntegerDepthwisePlan: IntegerContraction {
     parameters.epilogue.residualScale = floats(3)
     steps.append(
       KernelStep(
-        takesQuads ? kernels.quadDepthwise : kernels.depthwise, parameters, taskCount: parameters.taskCount,
+        takesQuads ? kernels.quadDepthwise : kernels.depthwise, parameters,
+        taskCount: parameters.taskCount,
         scratchBytes: parameters.hookOffset + hookScratchBytes))
     return steps
   }

@@ -190,7 +190,7 @@ package struct IntegerDepthwiseParameters: BitwiseCopyable, @unchecked Sendable 
   }
 
   /// Pixels whose sums are held together.
-  package static let pixels = 6
+  package static let pixels = 16
   /// Products that can be summed exactly in `Float`.
   package static let exactTaps = (1 << 24) / (255 * 128)
 

@@ -86,33 +86,65 @@ enum ByteColumns {
     (lane &>> 2) &* 16 &+ vector &* 4 &+ lane & 3
   }
 
-  /// Stores sums of interleaved channels in the channels' order.
   @inline(__always)
-  static func store(_ sums: Block, _ target: UnsafeMutablePointer<Int32>) {
-    let width = IntegerLanes.count
+  static func addProducts(_ x: Block, _ weights: UnsafePointer<Int8>, to sums: inout Block) {
+    for v in 0..<4 {
+      sums[v] = IntegerLanes.addProducts(
+        QuadInput(bytes: x[v]), QuadWeights(weights + v &* IntegerLanes.count &* 4), sums[v])
+    }
+  }
+
+  /// Stores sums in the order of interleaved registers.
+  @inline(__always)
+  static func storeInterleaved(_ sums: Block, _ target: UnsafeMutablePointer<Int32>) {
+    for v in 0..<4 { IntegerLanes.store(sums[v], target + v &* IntegerLanes.count) }
+  }
+
+  /// Loads what `storeInterleaved` has stored.
+  @inline(__always)
+  static func load(_ source: UnsafePointer<Int32>) -> Block {
+    var sums = Block(repeating: IntegerLanes.zero)
+    for v in 0..<4 { sums[v] = IntegerLanes.load(source + v &* IntegerLanes.count) }
+    return sums
+  }
+
+  /// Stores sums of interleaved channels in the channels' order, with what they start from added.
+  @inline(__always)
+  static func store(
+    _ sums: Block, start: UnsafePointer<Int32>, _ target: UnsafeMutablePointer<Int32>
+  ) {
+    let ordered = ordered(sums)
+    for v in 0..<4 {
+      let place = v &* IntegerLanes.count
+      IntegerLanes.store(
+        IntegerLanes.add(ordered[v], IntegerLanes.load(start + place)), target + place)
+    }
+  }
+
+  @inline(__always)
+  private static func ordered(_ x: Block) -> Block {
     #if NEEDLETAIL_AVX512
       let low = SIMD8<Int64>(0, 1, 2, 3, 8, 9, 10, 11)
       let high = SIMD8<Int64>(4, 5, 6, 7, 12, 13, 14, 15)
       let even = SIMD8<Int64>(0, 1, 4, 5, 8, 9, 12, 13)
       let odd = SIMD8<Int64>(2, 3, 6, 7, 10, 11, 14, 15)
-      let a = _mm512_permutex2var_epi64(sums[0], low, sums[1])
-      let b = _mm512_permutex2var_epi64(sums[0], high, sums[1])
-      let c = _mm512_permutex2var_epi64(sums[2], low, sums[3])
-      let d = _mm512_permutex2var_epi64(sums[2], high, sums[3])
-      IntegerLanes.store(_mm512_permutex2var_epi64(a, even, c), target)
-      IntegerLanes.store(_mm512_permutex2var_epi64(a, odd, c), target + width)
-      IntegerLanes.store(_mm512_permutex2var_epi64(b, even, d), target + 2 &* width)
-      IntegerLanes.store(_mm512_permutex2var_epi64(b, odd, d), target + 3 &* width)
+      let a = _mm512_permutex2var_epi64(x[0], low, x[1])
+      let b = _mm512_permutex2var_epi64(x[0], high, x[1])
+      let c = _mm512_permutex2var_epi64(x[2], low, x[3])
+      let d = _mm512_permutex2var_epi64(x[2], high, x[3])
+      return [
+        _mm512_permutex2var_epi64(a, even, c), _mm512_permutex2var_epi64(a, odd, c),
+        _mm512_permutex2var_epi64(b, even, d), _mm512_permutex2var_epi64(b, odd, d),
+      ]
     #elseif NEEDLETAIL_AVX2
-      typealias Wide = IntegerVector
-      IntegerLanes.store(Wide(lowHalf: sums[0].lowHalf, highHalf: sums[1].lowHalf), target)
-      IntegerLanes.store(Wide(lowHalf: sums[2].lowHalf, highHalf: sums[3].lowHalf), target + width)
-      IntegerLanes.store(
-        Wide(lowHalf: sums[0].highHalf, highHalf: sums[1].highHalf), target + 2 &* width)
-      IntegerLanes.store(
-        Wide(lowHalf: sums[2].highHalf, highHalf: sums[3].highHalf), target + 3 &* width)
+      return [
+        IntegerVector(lowHalf: x[0].lowHalf, highHalf: x[1].lowHalf),
+        IntegerVector(lowHalf: x[2].lowHalf, highHalf: x[3].lowHalf),
+        IntegerVector(lowHalf: x[0].highHalf, highHalf: x[1].highHalf),
+        IntegerVector(lowHalf: x[2].highHalf, highHalf: x[3].highHalf),
+      ]
     #else
-      for vector in 0..<4 { IntegerLanes.store(sums[vector], target + vector &* width) }
+      return x
     #endif
   }
 }

@@ -103,6 +103,9 @@ private struct QuadRow {
     weights = p.pointee.quadWeights
   }
 
+  /// What the sums of the block start from.
+  var start: UnsafePointer<Int32> { p.pointee.epilogue.start + channel }
+
   var rowsOfQuads: Int { (window.height &+ 3) / 4 }
 
   mutating func compute(_ channel: Int) {
@@ -114,7 +117,7 @@ private struct QuadRow {
     while x < p.pointee.outputWidth {
       let left = x &* window.strideWidth &- window.padLeft
       if left < 0 || left &+ reach >= window.inputWidth {
-        QuadTile<1, 0, 0>.compute(self, left, isInside: false)
+        computePixel(left)
         finish(x, 1)
         x &+= 1
       } else {
@@ -136,18 +139,50 @@ private struct QuadRow {
     var x = first
     while x < end {
       let left = x &* window.strideWidth &- window.padLeft
-      let pixels = end &- x >= 4 ? 4 : 1
-      switch (window.dilationWidth == 1 ? window.width : 0, window.strideWidth, pixels) {
-      case (3, 1, 4): QuadTile<4, 3, 1>.compute(self, left, isInside: true)
-      case (3, 2, 4): QuadTile<4, 3, 2>.compute(self, left, isInside: true)
-      case (5, 1, 4): QuadTile<4, 5, 1>.compute(self, left, isInside: true)
-      case (5, 2, 4): QuadTile<4, 5, 2>.compute(self, left, isInside: true)
-      case (_, _, 4): QuadTile<4, 0, 0>.compute(self, left, isInside: true)
-      default: QuadTile<1, 0, 0>.compute(self, left, isInside: true)
+      var pixels = min(end &- x, IntegerDepthwiseParameters.pixels)
+      switch (window.dilationWidth == 1 ? window.width : 0, window.strideWidth) {
+      case (3, 1): QuadRun<3, 1>.compute(self, left, pixels)
+      case (3, 2): QuadRun<3, 2>.compute(self, left, pixels)
+      case (5, 1): QuadRun<5, 1>.compute(self, left, pixels)
+      case (5, 2): QuadRun<5, 2>.compute(self, left, pixels)
+      default:
+        pixels = 1
+        computePixel(left)
       }
       finish(x, pixels)
       x &+= pixels
     }
+  }
+
+  /// One pixel, tap by tap, any of which may lie outside of the input.
+  private func computePixel(_ left: Int) {
+    let columnBytes = ByteColumns.channels &* 4
+    let pad = ByteColumns.flipped(
+      ByteColumns.load(p.pointee.pad, count: ByteColumns.channels), flip)
+    let padding = ByteColumns.interleaved(pad, pad, pad, pad)
+    var sums = ByteColumns.Block(repeating: IntegerLanes.zero)
+    var taps = weights
+    for quad in 0..<rowsOfQuads {
+      let lines = lines(quad)
+      for column in 0..<window.width {
+        let place = left &+ column &* window.dilationWidth
+        let isInside = place >= 0 && place < window.inputWidth
+        let x = isInside ? quads(lines, place) : padding
+        ByteColumns.addProducts(x, taps, to: &sums)
+        taps += columnBytes
+      }
+    }
+    ByteColumns.store(sums, start: start, finisher.sums)
+  }
+
+  @inline(__always)
+  func quads(_ lines: QuadLines, _ position: Int) -> ByteColumns.Block {
+    var rows = ByteColumns.Block(repeating: IntegerLanes.zero)
+    for index in 0..<4 {
+      let place = lines.bases[index] + position &* lines.strides[index]
+      rows[index] = ByteColumns.flipped(ByteColumns.load(place, count: channels), flip)
+    }
+    return ByteColumns.interleaved(rows[0], rows[1], rows[2], rows[3])
   }
 
   /// The rows of x that a quad of the window's rows meets; those beyond the window meet weights of zero.
@@ -173,95 +208,66 @@ private struct QuadLines {
   let strides: InlineArray<4, Int>
 }
 
-/// `count` neighbouring output pixels of a block of channels.
-private struct QuadTile<let count: Int, let width: Int, let step: Int> {
+/// Neighbouring output pixels of a block of channels, all taps of which lie inside; the columns that windows share are
+/// kept in registers. A step is 1 or 2, a width at least 3 and at most 5.
+private struct QuadRun<let width: Int, let step: Int> {
   typealias Block = ByteColumns.Block
 
-  private let row: QuadRow
-  private var sums: InlineArray<count, Block>
-
   @inline(never)
-  static func compute(_ row: QuadRow, _ left: Int, isInside: Bool) {
-    var tile = QuadTile(
-      row: row, sums: InlineArray(repeating: Block(repeating: IntegerLanes.zero)))
-    let columnBytes = ByteColumns.channels &* 4
+  static func compute(_ row: QuadRow, _ left: Int, _ pixels: Int) {
     var weights = row.weights
     for quad in 0..<row.rowsOfQuads {
-      let lines = row.lines(quad)
-      if width > 0 {
-        tile.addColumn(0, lines, left, weights)
-        tile.addColumn(1, lines, left, weights)
-        tile.addColumn(2, lines, left, weights)
-        tile.addColumn(3, lines, left, weights)
-        tile.addColumn(4, lines, left, weights)
-        tile.addColumn(5, lines, left, weights)
-        tile.addColumn(6, lines, left, weights)
-        tile.addColumn(7, lines, left, weights)
-        tile.addColumn(8, lines, left, weights)
-        tile.addColumn(9, lines, left, weights)
-        tile.addColumn(10, lines, left, weights)
-      } else {
-        for column in 0..<row.window.width {
-          tile.addTap(
-            lines, left &+ column &* row.window.dilationWidth, weights + column &* columnBytes,
-            isInside: isInside)
-        }
-      }
-      weights += row.window.width &* columnBytes
-    }
-    let sums = row.finisher.sums
-    for i in 0..<count {
-      ByteColumns.store(tile.sums[i], sums + i &* row.p.pointee.channelsPerPass)
+      let isLast = quad &+ 1 == row.rowsOfQuads
+      addQuad(row, row.lines(quad), left, pixels, weights, isFirst: quad == 0, isLast: isLast)
+      weights += width &* ByteColumns.channels &* 4
     }
   }
 
   @inline(__always)
-  private func load(_ lines: QuadLines, _ index: Int, _ position: Int) -> IntegerVector {
-    let place = lines.bases[index] + position &* lines.strides[index]
-    return ByteColumns.flipped(ByteColumns.load(place, count: row.channels), row.flip)
-  }
-
-  @inline(__always)
-  private func quads(_ lines: QuadLines, _ position: Int) -> Block {
-    ByteColumns.interleaved(
-      load(lines, 0, position), load(lines, 1, position), load(lines, 2, position),
-      load(lines, 3, position))
-  }
-
-  /// The products of one column of x with every tap that meets it.
-  @inline(__always)
-  private mutating func addColumn(
-    _ column: Int, _ lines: QuadLines, _ left: Int, _ weights: UnsafePointer<Int8>
+  private static func addQuad(
+    _ row: QuadRow, _ lines: QuadLines, _ left: Int, _ pixels: Int,
+    _ weights: UnsafePointer<Int8>, isFirst: Bool, isLast: Bool
   ) {
-    if column >= (count &- 1) &* step &+ width { return }
-    let x = quads(lines, left &+ column)
-    for i in 0..<count {
-      let tap = column &- i &* step
-      if tap >= 0 && tap < width { add(x, weights + tap &* ByteColumns.channels &* 4, to: i) }
-    }
-  }
-
-  @inline(__always)
-  private mutating func addTap(
-    _ lines: QuadLines, _ position: Int, _ weights: UnsafePointer<Int8>, isInside: Bool
-  ) {
-    for i in 0..<count {
-      let place = position &+ i &* row.window.strideWidth
-      if isInside || (place >= 0 && place < row.window.inputWidth) {
-        add(quads(lines, place), weights, to: i)
-      } else {
-        let pad = ByteColumns.load(row.p.pointee.pad, count: ByteColumns.channels)
-        let x = ByteColumns.flipped(pad, row.flip)
-        add(ByteColumns.interleaved(x, x, x, x), weights, to: i)
+    let flip = row.flip
+    let count = row.channels
+    let strides = lines.strides
+    var places = lines.bases
+    for index in 0..<4 { places[index] += left &* strides[index] }
+    var columns = InlineArray<width, Block>(repeating: Block(repeating: IntegerLanes.zero))
+    @inline(__always)
+    func next() -> Block {
+      var rows = Block(repeating: IntegerLanes.zero)
+      for index in 0..<4 {
+        rows[index] = ByteColumns.flipped(ByteColumns.load(places[index], count: count), flip)
+        places[index] += strides[index]
       }
+      return ByteColumns.interleaved(rows[0], rows[1], rows[2], rows[3])
     }
-  }
-
-  @inline(__always)
-  private mutating func add(_ x: Block, _ weights: UnsafePointer<Int8>, to i: Int) {
-    for v in 0..<4 {
-      sums[i][v] = IntegerLanes.addProducts(
-        QuadInput(bytes: x[v]), QuadWeights(weights + v &* IntegerLanes.count &* 4), sums[i][v])
+    // Spelled out: loops over registers are not unrolled beyond some size.
+    if step <= 1 { columns[1] = next() }
+    if step <= 2 { columns[2] = next() }
+    if width > 3 { columns[3] = next() }
+    if width > 4 { columns[4] = next() }
+    let start = row.start
+    var target = row.finisher.sums
+    for _ in 0..<pixels {
+      columns[0] = columns[step]
+      if step &+ 1 < width { columns[1] = columns[step &+ 1] }
+      if step &+ 2 < width { columns[2] = columns[step &+ 2] }
+      if step &+ 3 < width { columns[3] = columns[step &+ 3] }
+      if step > 1 { columns[width &- 2] = next() }
+      columns[width &- 1] = next()
+      var sums = isFirst ? Block(repeating: IntegerLanes.zero) : ByteColumns.load(target)
+      for column in 0..<width {
+        ByteColumns.addProducts(
+          columns[column], weights + column &* ByteColumns.channels &* 4, to: &sums)
+      }
+      if isLast {
+        ByteColumns.store(sums, start: start, target)
+      } else {
+        ByteColumns.storeInterleaved(sums, target)
+      }
+      target += ByteColumns.channels
     }
   }
 }

@@ -37,7 +37,7 @@ struct IntegerTactic: CPUTactic {
   let blocking: Blocking
 
   var name: String {
-    let tile = "integer tile \(work.kernels.variants[variant].name)"
+    let tile = "integer tile \(work.kernels.variants[variant].name)\(work.suffix)"
     return blocking == .preferred ? tile : "\(tile), \(blocking.rawValue)"
   }
 
@@ -95,14 +95,18 @@ struct IntegerDepthwiseTactic: CPUTactic {
   /// Whether four rows of the window are summed at a time.
   let takesQuads: Bool
 
-  var name: String { "integer depthwise\(takesQuads ? " by quads" : "")" }
+  var name: String { "integer depthwise\(takesQuads ? " by quads" : "")\(work.suffix)" }
 
   func estimate(_ request: TacticRequest) -> Double {
     let step = request.step
     let width = Double(work.kernels.vectorWidth)
     let results = Double(step.outputs[0].elementCount) * 6e-9 / width
-    let rate = width * (takesQuads ? 2 : 1) * 1.5e9
-    return step.multiplyAdds / rate + results + step.trafficBytes / 12e9 + 1e-6
+    // Quads come in whole registers of bytes.
+    let channels = Double(step.outputs[0].shape[1])
+    let padded = takesQuads ? (channels / (4 * width)).rounded(.up) * 4 * width : channels
+    let rate = width * (takesQuads ? 3 : 1.5) * 1e9
+    let products = step.multiplyAdds * (padded / channels) / rate
+    return products + results + step.trafficBytes / 12e9 + 1e-6
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {

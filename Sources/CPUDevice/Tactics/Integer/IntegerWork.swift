@@ -98,6 +98,9 @@ struct IntegerWork: Sendable {
     return (list, slots)
   }
 
+  /// Says in a tactic's name that results are made by the vector machine.
+  var suffix: String { format.hook == nil ? "" : " + program" }
+
   var columns: Int {
     switch geometry {
     case .convolution(let g): g.outputChannels
@@ -143,7 +146,7 @@ struct IntegerWork: Sendable {
     return (address + view.offset, greatest > 254 ? 3 : greatest > 127 ? 2 : 1)
   }
 
-  /// Nil where each channel has no window of its own, or where the kernel does not take the window or the weights.
+  /// Nil where channels have no windows of their own, or the kernel takes no such window or weights.
   func depthwisePlan(takesQuads: Bool) -> IntegerDepthwisePlan? {
     guard case .convolution(let geometry) = geometry else { return nil }
     return try? IntegerDepthwisePlan(
