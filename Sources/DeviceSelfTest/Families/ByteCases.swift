@@ -2,17 +2,17 @@ import KernelModel
 import TensorModel
 
 /// Contractions of 8-bit integers, with the epilogues of quantised networks.
-enum IntegerCases {
+enum ByteCases {
   static let families: [SelfTest.Family] = [
-    SelfTest.Family("integer convolution") { try convolution(&$0) },
-    SelfTest.Family("integer pointwise convolution") { try pointwise(&$0) },
-    SelfTest.Family("integer image") { try image(&$0) },
-    SelfTest.Family("integer groups") { try groups(&$0) },
-    SelfTest.Family("integer depthwise") { try depthwise(&$0) },
-    SelfTest.Family("integer matmul") { try matmul(&$0) },
-    SelfTest.Family("integer pooling") { try pooling(&$0) },
-    SelfTest.Family("integer mean") { try mean(&$0) },
-    SelfTest.Family("integer quantize") { try quantize(&$0) },
+    SelfTest.Family("bytes convolution") { try convolution(&$0) },
+    SelfTest.Family("bytes pointwise convolution") { try pointwise(&$0) },
+    SelfTest.Family("bytes image") { try image(&$0) },
+    SelfTest.Family("bytes groups") { try groups(&$0) },
+    SelfTest.Family("bytes depthwise") { try depthwise(&$0) },
+    SelfTest.Family("bytes matmul") { try matmul(&$0) },
+    SelfTest.Family("bytes pooling") { try pooling(&$0) },
+    SelfTest.Family("bytes mean") { try mean(&$0) },
+    SelfTest.Family("bytes quantize") { try quantize(&$0) },
   ]
 
   // MARK: - Convolutions
