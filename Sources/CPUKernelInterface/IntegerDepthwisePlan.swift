@@ -4,9 +4,9 @@ package protocol IntegerContraction: Sendable {
   var workspaceBytes: Int { get }
   var constantBytes: Int { get }
 
-  /// Packs the weights, and the numbers of the epilogue, which has one of each for each output channel.
+  /// Packs the weights, where they are constant, and the numbers of the epilogue, which has one of each for each output channel.
   func writeConstants(
-    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>, columns: IntegerColumns)
+    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>?, columns: IntegerColumns)
 
   /// The kernel calls, in order, given the constants that were written.
   func steps(constants bytes: UnsafeRawPointer) -> [KernelStep]
@@ -128,8 +128,9 @@ package struct IntegerDepthwisePlan: IntegerContraction {
   }
 
   package func writeConstants(
-    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>, columns: IntegerColumns
+    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>?, columns: IntegerColumns
   ) {
+    guard let weights else { return }
     bytes.initializeMemory(as: UInt8.self, repeating: 0, count: constantBytes)
     let start = (bytes + weightBytes).assumingMemoryBound(to: Int32.self)
     for (index, number) in columns.start.enumerated() { start[index] = number }

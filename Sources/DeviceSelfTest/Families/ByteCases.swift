@@ -126,12 +126,16 @@ enum ByteCases {
       transposesA: maker.random.chance(25), transposesB: maker.random.chance(50))
     let types = byteTypes(&maker)
     let a = try maker.tensor(types.x, batch + (problem.transposesA ? [k, m] : [m, k]))
-    let b = try maker.tensor(types.weights, problem.transposesB ? [n, k] : [k, n])
+    let isConstant = maker.random.chance(60)
+    let batchB = isConstant || maker.random.chance(40) ? [] : batch
+    let b = try maker.tensor(types.weights, batchB + (problem.transposesB ? [n, k] : [k, n]))
     let shape = batch + [m, n]
     var result = StepCase(.matmul(problem), [a, b])
-    result.orders = [maker.order(a.shape.count), nil]
+    result.orders = [
+      maker.order(a.shape.count), isConstant ? nil : maker.order(b.shape.count),
+    ]
     if maker.random.chance(30) { result.outputOrder = maker.order(shape.count) }
-    result.constants = [1]
+    if isConstant { result.constants = [1] }
     var epilogue = QuantizedEpilogue(shape: shape, channelAxis: shape.count - 1)
     problem.epilogue = try epilogue.make(depth: k, in: &result, &maker)
     result.problem = .matmul(problem)

@@ -14,9 +14,12 @@ enum IntegerTactics {
     }
     let preferred = result.min { $0.estimate(request) < $1.estimate(request) }
     guard let preferred else { return [] }
-    if let plan = work.depthwisePlan() {
-      return [IntegerDepthwiseTactic(work: work, plan: plan), preferred]
+    let depthwise = [true, false].compactMap { takesQuads in
+      work.depthwisePlan(takesQuads: takesQuads).map {
+        IntegerDepthwiseTactic(work: work, plan: $0, takesQuads: takesQuads)
+      }
     }
+    if !depthwise.isEmpty { return depthwise + [preferred] }
     return [preferred] + result.filter { $0.name != preferred.name }
   }
 }
@@ -61,7 +64,7 @@ struct IntegerTactic: CPUTactic {
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {
-    let (weights, planes) = try work.weights(request)
+    let (weights, planes) = work.weights(request)
     let plan: IntegerPlan
     do {
       let preferred = try work.plan(variant: variant, blocking: nil, planes: planes)
@@ -110,6 +113,6 @@ struct IntegerDepthwiseTactic: CPUTactic {
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {
-    try work.prepared(plan, weights: try work.weights(request).address)
+    try work.prepared(plan, weights: work.weights(request).address)
   }
 }

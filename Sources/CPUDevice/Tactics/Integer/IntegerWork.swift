@@ -30,7 +30,7 @@ struct IntegerWork: Sendable {
       step.inputs.prefix(2).allSatisfy({
         $0?.dataType.isByte ?? false && ($0?.elementCount ?? 0) > 0
       }), let x = step.inputs[0], let weights = step.inputs[1],
-      let expression = step.problem.epilogue, ContractionWork.packsWeights(request)
+      let expression = step.problem.epilogue
     else { return nil }
     kernels = request.kernels.integer
     threads = request.threads
@@ -95,6 +95,10 @@ struct IntegerWork: Sendable {
     var slots = ContractionOperands(output: 1, input: 0, residual: residual ?? -1)
     slots.workspace = list.count
     list.append(.workspace(0))
+    if !ContractionWork.packsWeights(request) {
+      slots.weights = list.count
+      list.append(.input(1))
+    }
     return (list, slots)
   }
 
@@ -133,13 +137,13 @@ struct IntegerWork: Sendable {
     }
   }
 
-  /// The first of the weights, and how many parts they are to be taken in.
+  /// The first of the weights, where they are constant, and how many parts they are to be taken in.
   func weights(
     _ request: TacticRequest
-  ) throws(CPUTacticError) -> (address: UnsafePointer<UInt8>, planes: Int) {
-    guard let tensor = request.constants[1], let view = request.step.inputs[1] else {
-      throw CPUTacticError("the weights are not constant")
-    }
+  ) -> (address: UnsafePointer<UInt8>?, planes: Int) {
+    guard ContractionWork.packsWeights(request), let tensor = request.constants[1],
+      let view = request.step.inputs[1]
+    else { return (nil, format.weightsAreUnsigned ? 3 : 1) }
     let address = UnsafePointer(tensor.address.assumingMemoryBound(to: UInt8.self))
     guard format.weightsAreUnsigned else { return (address + view.offset, 1) }
     let greatest = (0..<tensor.elementCount).reduce(0) { max($0, address[$1]) }
@@ -156,7 +160,7 @@ struct IntegerWork: Sendable {
 
   /// The kernel of a plan, with its constants written.
   func prepared(
-    _ plan: some IntegerContraction, weights: UnsafePointer<UInt8>
+    _ plan: some IntegerContraction, weights: UnsafePointer<UInt8>?
   ) throws(CPUTacticError) -> PreparedKernel {
     guard let constants = TensorStorage(byteCount: plan.constantBytes) else {
       throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights")
