@@ -294,8 +294,16 @@ private struct QuantizedEpilogue {
     } else {
       steps = expression * (try number(20, in: &result, &maker))
     }
-    switch maker.random.below(3) {
+    switch maker.random.below(4) {
     case 0: steps = .unary(.round, steps) + .float(zeroPoint)
+    case 3:
+      // In whole numbers, as models spell it.
+      let whole =
+        ScalarExpression.cast(.unary(.round, steps), .int32) + .constant(zeroPoint, .int32)
+      expression = .cast(
+        .minimum(.maximum(whole, .constant(range.0, .int32)), .constant(range.1, .int32)),
+        isSigned ? .int8 : .uint8)
+      return
     case 1:
       steps = .unary(.round, steps)
       if zeroPoint != 0 { steps = steps + .float(zeroPoint) }
