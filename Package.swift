@@ -153,7 +153,7 @@ let tests: [Target] = [
     "CPUDeviceTests",
     imports: [
       "TensorModel", "KernelModel", "ReferenceInterpreter", "ProgramModel", "DeviceInterface",
-      "CPUKernelInterface", "MultiStreamExecution", "CPUDevice",
+      "DeviceSelfTest", "CPUKernelInterface", "MultiStreamExecution", "CPUDevice",
     ]),
   test(
     "CUDASourceTests",

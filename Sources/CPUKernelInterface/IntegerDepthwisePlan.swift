@@ -4,9 +4,9 @@ package protocol IntegerContraction: Sendable {
   var workspaceBytes: Int { get }
   var constantBytes: Int { get }
 
-  /// Packs the weights, and the numbers of the epilogue, which has one of each for each output channel.
+  /// Packs the weights, where they are constant, and the numbers of the epilogue, which has one of each for each output channel.
   func writeConstants(
-    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>, columns: IntegerColumns)
+    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>?, columns: IntegerColumns)
 
   /// The kernel calls, in order, given the constants that were written.
   func steps(constants bytes: UnsafeRawPointer) -> [KernelStep]
@@ -18,28 +18,35 @@ package struct IntegerDepthwisePlan: IntegerContraction {
   package let constantBytes: Int
   private let kernels: IntegerKernels
   private let hookScratchBytes: Int
+  private let takesQuads: Bool
   private let copy: IntegerCopyParameters?
   private let packing: IntegerPackParameters
   private let core: IntegerDepthwiseParameters
   /// The bytes of a number for each channel.
   private let vectorBytes: Int
   private let weightBytes: Int
+  private let fill: UInt8
 
   package init(
     _ convolution: ConvolutionGeometry, _ format: IntegerFormat, kernels: IntegerKernels,
-    operands: ContractionOperands, concurrency: Int
+    operands: ContractionOperands, takesQuads: Bool, concurrency: Int
   ) throws(ContractionPlanError) {
     try convolution.check()
     guard convolution.isDepthwise,
-      convolution.kernelHeight * convolution.kernelWidth <= IntegerDepthwiseParameters.exactTaps
+      takesQuads
+        ? !format.weightsAreUnsigned
+        : convolution.kernelHeight * convolution.kernelWidth
+          <= IntegerDepthwiseParameters.exactTaps
     else { throw .extent }
+    self.takesQuads = takesQuads
     var geometry = convolution
     var operands = operands
     var workspaceBytes = 0
     copy = try Self.copy(&geometry, &operands, &workspaceBytes)
     self.workspaceBytes = workspaceBytes
     let channels = geometry.groups
-    let lanes = kernels.vectorWidth
+    // Quads are of four vectors of channels.
+    let lanes = kernels.vectorWidth * (takesQuads ? 4 : 1)
     let vectors = (channels + lanes - 1) / lanes
     var packing = IntegerPackParameters()
     packing.groups = channels
@@ -50,11 +57,13 @@ package struct IntegerDepthwisePlan: IntegerContraction {
     packing.columnStride = geometry.weights.column
     packing.outputStride = geometry.weights.output
     packing.isUnsigned = format.weightsAreUnsigned
+    packing.flipsInput = takesQuads && format.inputIsSigned
     self.packing = packing
     vectorBytes = roundUp(vectors * lanes * 4)
+    let rows = takesQuads ? (geometry.kernelHeight + 3) / 4 : geometry.kernelHeight
     weightBytes = roundUp(
-      try CheckedCount.product(vectors * lanes, geometry.kernelHeight, geometry.kernelWidth, 4))
-    constantBytes = weightBytes + 4 * vectorBytes
+      try CheckedCount.product(vectors * lanes, rows, geometry.kernelWidth, 4))
+    constantBytes = weightBytes + 4 * vectorBytes + (takesQuads ? roundUp(lanes) : 0)
 
     let floats = unknownZeros
     let sums = UnsafeRawPointer(floats).assumingMemoryBound(to: Int32.self)
@@ -71,8 +80,9 @@ package struct IntegerDepthwisePlan: IntegerContraction {
     core.output = geometry.output
     core.residual = geometry.residual
     core.isSigned = format.inputIsSigned
+    fill = UInt8(truncatingIfNeeded: format.padValue)
     core.padValue = format.padValue
-    core.channelsPerPass = min(vectors * lanes, 256)
+    core.channelsPerPass = takesQuads ? lanes : min(vectors * lanes, 256)
     let rowWork = geometry.outputWidth * channels * geometry.kernelHeight * geometry.kernelWidth
     let rowsEach = (geometry.images * geometry.outputHeight) / max(2 * concurrency, 1)
     core.rowsPerTask = max(1, min(geometry.outputHeight, rowsEach, 800_000 / max(rowWork, 1)))
@@ -118,19 +128,27 @@ package struct IntegerDepthwisePlan: IntegerContraction {
   }
 
   package func writeConstants(
-    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>, columns: IntegerColumns
+    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>?, columns: IntegerColumns
   ) {
+    guard let weights else { return }
     bytes.initializeMemory(as: UInt8.self, repeating: 0, count: constantBytes)
-    var operands = [UnsafeMutableRawPointer(mutating: UnsafeRawPointer(weights)), bytes]
+    let start = (bytes + weightBytes).assumingMemoryBound(to: Int32.self)
+    for (index, number) in columns.start.enumerated() { start[index] = number }
+    let pack = takesQuads ? kernels.packQuadDepthwise : kernels.packDepthwise
+    var operands = [
+      UnsafeMutableRawPointer(mutating: UnsafeRawPointer(weights)), bytes, bytes + weightBytes,
+    ]
     withUnsafeBytes(of: packing) { parameters in
       operands.withUnsafeMutableBufferPointer { operands in
         guard let parameters = parameters.baseAddress, let operands = operands.baseAddress
         else { return }
-        kernels.packDepthwise(parameters, operands, 0, packing.columns, bytes)
+        pack(parameters, operands, 0, packing.columns, bytes)
       }
     }
-    let start = (bytes + weightBytes).assumingMemoryBound(to: Int32.self)
-    for (index, number) in columns.start.enumerated() { start[index] = number }
+    if takesQuads {
+      (bytes + weightBytes + 4 * vectorBytes).initializeMemory(
+        as: UInt8.self, repeating: fill, count: constantBytes - weightBytes - 4 * vectorBytes)
+    }
     for (place, numbers) in [columns.scale, columns.shift, columns.residualScale].enumerated() {
       let target = (bytes + weightBytes + (place + 1) * vectorBytes)
         .assumingMemoryBound(to: Float.self)
@@ -148,13 +166,16 @@ package struct IntegerDepthwisePlan: IntegerContraction {
     }
     var parameters = core
     parameters.weights = bytes.assumingMemoryBound(to: Float.self)
+    parameters.quadWeights = bytes.assumingMemoryBound(to: Int8.self)
+    parameters.pad = (bytes + weightBytes + 4 * vectorBytes).assumingMemoryBound(to: UInt8.self)
     parameters.epilogue.start = (bytes + weightBytes).assumingMemoryBound(to: Int32.self)
     parameters.epilogue.scale = floats(1)
     parameters.epilogue.shift = floats(2)
     parameters.epilogue.residualScale = floats(3)
     steps.append(
       KernelStep(
-        kernels.depthwise, parameters, taskCount: parameters.taskCount,
+        takesQuads ? kernels.quadDepthwise : kernels.depthwise, parameters,
+        taskCount: parameters.taskCount,
         scratchBytes: parameters.hookOffset + hookScratchBytes))
     return steps
   }

@@ -168,11 +168,15 @@ package struct IntegerKernels: Sendable {
   package var depthwise: KernelFunction
   /// `IntegerPackParameters`, for depthwise convolutions.
   package var packDepthwise: KernelFunction
+  /// The same with products summed four rows of the window at a time, and its packing.
+  package var quadDepthwise: KernelFunction
+  package var packQuadDepthwise: KernelFunction
 
   package init(
     vectorWidth: Int, productsPerCycle: Double, variants: [IntegerVariant],
     contraction: KernelFunction, packWeights: KernelFunction, copyInput: KernelFunction,
-    depthwise: KernelFunction, packDepthwise: KernelFunction
+    depthwise: KernelFunction, packDepthwise: KernelFunction, quadDepthwise: KernelFunction,
+    packQuadDepthwise: KernelFunction
   ) {
     self.vectorWidth = vectorWidth
     self.productsPerCycle = productsPerCycle
@@ -182,5 +186,7 @@ package struct IntegerKernels: Sendable {
     self.copyInput = copyInput
     self.depthwise = depthwise
     self.packDepthwise = packDepthwise
+    self.quadDepthwise = quadDepthwise
+    self.packQuadDepthwise = packQuadDepthwise
   }
 }

@@ -52,7 +52,11 @@ package struct IntegerContractionParameters: BitwiseCopyable, @unchecked Sendabl
   package var tileRows = 1
   package var tileColumns = 1
   package var tile: IntegerTileFunction
-  package var weights: UnsafePointer<Int8>
+  /// Nil where they are packed in the workspace, at `weightsOffset`, with what sums start from, at `startOffset`: for
+  /// each matrix that the batch's `weights` count.
+  package var weights: UnsafePointer<Int8>?
+  package var weightsOffset = 0
+  package var startOffset = 0
   package var weightsPanelStride = 0
   /// What x holds outside of its extent: at least `4 * quads` bytes.
   package var pad: UnsafePointer<UInt8>
@@ -69,7 +73,7 @@ package struct IntegerContractionParameters: BitwiseCopyable, @unchecked Sendabl
   package var hookOffset = 0
 
   package init(
-    tile: IntegerTileFunction, weights: UnsafePointer<Int8>, pad: UnsafePointer<UInt8>,
+    tile: IntegerTileFunction, weights: UnsafePointer<Int8>?, pad: UnsafePointer<UInt8>,
     epilogue: IntegerEpilogue
   ) {
     self.tile = tile
@@ -88,8 +92,17 @@ package struct IntegerContractionParameters: BitwiseCopyable, @unchecked Sendabl
 /// `[group][columns / tileColumns][plane][tap][quad][tileColumns][4]`, zero padded, and takes from each column's start
 /// value what the flipped sign bit of x adds.
 ///
-/// A task is one panel. Operands: the weights, the packed weights, the start values.
-package struct IntegerPackParameters: BitwiseCopyable, Sendable {
+/// A task is one panel of one matrix. Operands: `operands.weights` is read, `operands.workspace` written.
+package struct IntegerPackParameters: BitwiseCopyable, @unchecked Sendable {
+  package var operands = ContractionOperands(weights: 0, workspace: 1)
+  /// Bytes from the workspace operand to the packed weights and to the start values.
+  package var weightsOffset = 0
+  package var startOffset = 0
+  /// What start values are made from; nil where they are there already.
+  package var start: UnsafePointer<Int32>?
+  /// The matrices: `input` is the stride of the weights in elements, `output` counts matrices.
+  package var batchCount = 1
+  package var batch = ContractionBatch(repeating: ContractionBatchDimension())
   package var groups = 1
   package var height = 1
   package var width = 1
@@ -114,7 +127,8 @@ package struct IntegerPackParameters: BitwiseCopyable, Sendable {
   package var quads: Int { (run + 3) / 4 }
   package var panels: Int { (columns + tileColumns - 1) / tileColumns }
   package var panelBytes: Int { planes * taps * quads * tileColumns * 4 }
-  package var taskCount: Int { groups * panels }
+  package var panelsOfMatrix: Int { groups * panels }
+  package var taskCount: Int { batchCount * panelsOfMatrix }
 }
 
 /// The parameters of `IntegerKernels.copyInput`, which makes channels adjacent, the channels of each group a multiple
@@ -170,6 +184,9 @@ package struct IntegerDepthwiseParameters: BitwiseCopyable, @unchecked Sendable 
   package var channelsPerPass = 64
   /// `[channels / vectorWidth][taps][vectorWidth]`, zero padded.
   package var weights: UnsafePointer<Float>
+  /// The same as quads of rows, for `quadDepthwise`, and the bytes of a block of channels of padding.
+  package var quadWeights: UnsafePointer<Int8>
+  package var pad: UnsafePointer<UInt8>
   package var epilogue: IntegerEpilogue
   package var resultBytes = 4
   package var residualBytes = 1
@@ -181,10 +198,13 @@ package struct IntegerDepthwiseParameters: BitwiseCopyable, @unchecked Sendable 
   package init(weights: UnsafePointer<Float>, epilogue: IntegerEpilogue) {
     self.weights = weights
     self.epilogue = epilogue
+    let raw = UnsafeRawPointer(weights)
+    quadWeights = raw.assumingMemoryBound(to: Int8.self)
+    pad = raw.assumingMemoryBound(to: UInt8.self)
   }
 
   /// Pixels whose sums are held together.
-  package static let pixels = 6
+  package static let pixels = 16
   /// Products that can be summed exactly in `Float`.
   package static let exactTaps = (1 << 24) / (255 * 128)
 

@@ -59,6 +59,8 @@ package struct IntegerPlan: IntegerContraction {
   private let format: IntegerFormat
   private let copy: IntegerCopyParameters?
   private let packing: IntegerPackParameters
+  /// Whether the weights are packed by each inference.
+  private let packsAtRunTime: Bool
   private let core: IntegerContractionParameters
   private let layout: Layout
 
@@ -71,13 +73,18 @@ package struct IntegerPlan: IntegerContraction {
     var pad: Int
     var total: Int
 
+    static func weightBytes(
+      _ packing: IntegerPackParameters
+    ) throws(ContractionPlanError) -> Int {
+      try CheckedCount.product(
+        packing.groups, packing.panels, packing.planes, packing.taps, packing.quads,
+        packing.tileColumns, 4)
+    }
+
     init(
-      _ packing: IntegerPackParameters, columns: Int
+      _ packing: IntegerPackParameters, columns: Int, isConstant: Bool
     ) throws(ContractionPlanError) {
-      start = roundUp(
-        try CheckedCount.product(
-          packing.groups, packing.panels, packing.planes, packing.taps, packing.quads,
-          packing.tileColumns, 4))
+      start = isConstant ? roundUp(try Self.weightBytes(packing)) : 0
       let vector = roundUp(try CheckedCount.product(columns, 4))
       scale = start + vector
       shift = scale + vector
@@ -129,14 +136,13 @@ package struct IntegerPlan: IntegerContraction {
       kernels, format, copy, packing, core, shape, blocking, concurrency, workspaceBytes)
   }
 
-  /// Plans a batch of matrix products with the same constant weights.
+  /// Plans a batch of matrix products; weights that are not constant are an operand.
   package init(
     _ matmul: MatmulGeometry, _ format: IntegerFormat, kernels: IntegerKernels,
     operands: ContractionOperands, variant: Int? = nil, blocking: IntegerBlocking? = nil,
     concurrency: Int = 1
   ) throws(ContractionPlanError) {
     try matmul.check()
-    guard matmul.weightsAreConstant else { throw .batchedConstant }
     var geometry = matmul
     geometry.mergeBatchIntoRows()
     var operands = operands
@@ -159,15 +165,34 @@ package struct IntegerPlan: IntegerContraction {
     core.batchCount = geometry.batchCount
     core.batch = geometry.batch
     core.columns = geometry.columns
+    for d in 0..<4 { core.batch[d].weights = 0 }
+    if !geometry.weightsAreConstant { Self.countMatrices(geometry, &packing, &core) }
     try self.init(
-      kernels, format, copy, packing, core, shape, blocking, concurrency, workspaceBytes)
+      kernels, format, copy, packing, core, shape, blocking, concurrency, workspaceBytes,
+      packsAtRunTime: !geometry.weightsAreConstant)
+  }
+
+  /// The matrices of weights that are packed by each inference.
+  private static func countMatrices(
+    _ geometry: MatmulGeometry, _ packing: inout IntegerPackParameters,
+    _ core: inout IntegerContractionParameters
+  ) {
+    for d in stride(from: 3, through: 0, by: -1) {
+      let dimension = geometry.batch[d]
+      guard dimension.count > 1, dimension.weights != 0 else { continue }
+      packing.batch[d].count = dimension.count
+      packing.batch[d].input = dimension.weights
+      packing.batch[d].output = packing.batchCount
+      core.batch[d].weights = packing.batchCount
+      packing.batchCount *= dimension.count
+    }
   }
 
   private init(
     _ kernels: IntegerKernels, _ format: IntegerFormat, _ copy: IntegerCopyParameters?,
     _ pack: IntegerPackParameters, _ parameters: IntegerContractionParameters,
     _ shape: IntegerVariant, _ blocking: IntegerBlocking?, _ concurrency: Int,
-    _ workspaceBytes: Int
+    _ copyBytes: Int, packsAtRunTime: Bool = false
   ) throws(ContractionPlanError) {
     var packing = pack
     packing.tileColumns = shape.columns
@@ -185,8 +210,26 @@ package struct IntegerPlan: IntegerContraction {
     core.hookContext = format.hook?.context
     format.apply(to: &core.epilogue)
     try core.finish(shape, blocking, concurrency: concurrency)
-    layout = try Layout(packing, columns: packing.taskCount * shape.columns)
+    layout = try Layout(
+      packing, columns: packing.panelsOfMatrix * shape.columns, isConstant: !packsAtRunTime)
     constantBytes = layout.total
+    var workspaceBytes = copyBytes
+    if packsAtRunTime {
+      packing.operands = core.operands
+      packing.weightsOffset = copyBytes
+      packing.startOffset =
+        copyBytes
+        + roundUp(try CheckedCount.product(packing.batchCount, Layout.weightBytes(packing)))
+      core.weightsOffset = packing.weightsOffset
+      core.startOffset = packing.startOffset
+      workspaceBytes =
+        packing.startOffset
+        + roundUp(
+          try CheckedCount.product(packing.batchCount, packing.panelsOfMatrix, shape.columns, 4))
+    } else {
+      packing.startOffset = layout.start
+    }
+    self.packsAtRunTime = packsAtRunTime
     self.kernels = kernels
     self.format = format
     self.copy = copy
@@ -201,8 +244,7 @@ package struct IntegerPlan: IntegerContraction {
     let raw = UnsafeRawPointer(floats)
     let sums = raw.assumingMemoryBound(to: Int32.self)
     return IntegerContractionParameters(
-      tile: shape.tile, weights: raw.assumingMemoryBound(to: Int8.self),
-      pad: raw.assumingMemoryBound(to: UInt8.self),
+      tile: shape.tile, weights: nil, pad: raw.assumingMemoryBound(to: UInt8.self),
       epilogue: IntegerEpilogue(start: sums, scale: floats, shift: floats, residualScale: floats))
   }
 
@@ -225,7 +267,7 @@ package struct IntegerPlan: IntegerContraction {
   package var taskCount: Int { core.taskCount }
 
   package func writeConstants(
-    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>, columns: IntegerColumns
+    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<UInt8>?, columns: IntegerColumns
   ) {
     bytes.initializeMemory(as: UInt8.self, repeating: 0, count: constantBytes)
     spread(columns.start, to: bytes + layout.start)
@@ -234,9 +276,8 @@ package struct IntegerPlan: IntegerContraction {
     spread(columns.residualScale, to: bytes + layout.residualScale)
     (bytes + layout.pad).initializeMemory(
       as: UInt8.self, repeating: format.fill, count: 4 * packing.quads)
-    var operands = [
-      UnsafeMutableRawPointer(mutating: UnsafeRawPointer(weights)), bytes, bytes + layout.start,
-    ]
+    guard let weights, !packsAtRunTime else { return }
+    var operands = [UnsafeMutableRawPointer(mutating: UnsafeRawPointer(weights)), bytes]
     withUnsafeBytes(of: packing) { parameters in
       operands.withUnsafeMutableBufferPointer { operands in
         guard let parameters = parameters.baseAddress, let operands = operands.baseAddress
@@ -266,7 +307,13 @@ package struct IntegerPlan: IntegerContraction {
       (bytes + offset).assumingMemoryBound(to: Float.self)
     }
     var parameters = core
-    parameters.weights = bytes.assumingMemoryBound(to: Int8.self)
+    if packsAtRunTime {
+      var packing = packing
+      packing.start = (bytes + layout.start).assumingMemoryBound(to: Int32.self)
+      steps.append(KernelStep(kernels.packWeights, packing, taskCount: packing.taskCount))
+    } else {
+      parameters.weights = bytes.assumingMemoryBound(to: Int8.self)
+    }
     parameters.pad = (bytes + layout.pad).assumingMemoryBound(to: UInt8.self)
     parameters.epilogue.start = (bytes + layout.start).assumingMemoryBound(to: Int32.self)
     parameters.epilogue.scale = floats(layout.scale)

@@ -31,7 +31,7 @@ package struct SelfTest: Sendable {
   package static let families: [Family] =
     ContractionCases.families + DirectCases.families + MovementCases.families
     + ReductionCases.families + SequenceCases.families + HopperCases.families
-    + IntegerCases.families
+    + ByteCases.families
 
   /// A case in memory, with the tactics that can compute it.
   private struct Trial {

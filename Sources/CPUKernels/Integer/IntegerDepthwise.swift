@@ -51,7 +51,7 @@ private func runRows<Source: ByteSource>(
   _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ firstTask: Int, _ endTask: Int,
   _ scratch: UnsafeMutableRawPointer, _ source: Source.Type
 ) {
-  let finisher = IntegerFinisher(p.pointee.epilogue)
+  let finisher = DepthwiseFinisher(p, operands, scratch)
   let rowBlocks = p.pointee.rowBlocks
   for task in firstTask..<endTask {
     let (image, rowBlock) = task.quotientAndRemainder(dividingBy: rowBlocks)
@@ -75,7 +75,7 @@ private func runRows<Source: ByteSource>(
 private struct IntegerDepthwiseRow<Source: ByteSource> {
   let p: UnsafePointer<IntegerDepthwiseParameters>
   let operands: UnsafePointer<UnsafeMutableRawPointer>
-  let finisher: IntegerFinisher
+  let finisher: DepthwiseFinisher
   let scratch: UnsafeMutableRawPointer
   let image: Int
   let y: Int
@@ -90,7 +90,7 @@ private struct IntegerDepthwiseRow<Source: ByteSource> {
 
   init(
     _ p: UnsafePointer<IntegerDepthwiseParameters>,
-    _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ finisher: IntegerFinisher,
+    _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ finisher: DepthwiseFinisher,
     _ scratch: UnsafeMutableRawPointer, image: Int, y: Int, channel: Int, channels: Int
   ) {
     self.p = p
@@ -237,32 +237,8 @@ private struct IntegerDepthwiseRow<Source: ByteSource> {
 
   /// Makes the results of the pixels whose sums are held.
   private func finish(_ x: Int, _ pixels: Int) {
-    let output = p.pointee.output
-    let place =
-      image &* output.batch &+ y &* output.row &+ x &* output.pixel &+ channel
-    let target = operands[p.pointee.operands.output] + place &* p.pointee.resultBytes
-    let sums = scratch.assumingMemoryBound(to: Int32.self)
-    if let hook = p.pointee.hook, let context = p.pointee.hookContext {
-      let row = (image &* p.pointee.outputHeight &+ y) &* p.pointee.outputWidth &+ x
-      hook(
-        context, operands, sums, p.pointee.channelsPerPass, target, output.pixel, pixels,
-        channels, row, channel, scratch + p.pointee.hookOffset)
-      return
-    }
-    let size = p.pointee.residualBytes
-    var residual: UnsafeRawPointer?
-    if p.pointee.operands.residual >= 0 {
-      let strides = p.pointee.residual
-      let offset =
-        image &* strides.batch &+ y &* strides.row &+ x &* strides.pixel &+ channel
-      residual = UnsafeRawPointer(operands[p.pointee.operands.residual]) + offset &* size
-    }
     finisher.finish(
-      IntegerFinisher.Block(
-        sums: UnsafePointer(sums), sumStride: p.pointee.channelsPerPass, output: target,
-        outputStride: output.pixel &* p.pointee.resultBytes, residual: residual,
-        residualStride: p.pointee.residual.pixel &* size, rows: pixels, columns: channels,
-        column: channel))
+      image: image, y: y, x: x, pixels: pixels, channel: channel, channels: channels)
   }
 }
 

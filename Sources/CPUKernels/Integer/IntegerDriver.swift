@@ -31,9 +31,13 @@ struct IntegerDriver {
   var shortRows = 0
   var longTiles = 0
   var group = 0
+  /// Among the packed panels, the first of the group's.
+  var firstPanel = 0
   var linearRow = 0
   var output: UnsafeMutableRawPointer
   var residual: UnsafeRawPointer?
+  var weights: UnsafePointer<Int8>
+  var start: UnsafePointer<Int32>
 
   init(
     _ parameters: UnsafePointer<IntegerContractionParameters>,
@@ -48,6 +52,14 @@ struct IntegerDriver {
     hookScratch = scratch + parameters.pointee.hookOffset
     finisher = IntegerFinisher(parameters.pointee.epilogue)
     output = operands[parameters.pointee.operands.output]
+    if let packed = parameters.pointee.weights {
+      weights = packed
+      start = parameters.pointee.epilogue.start
+    } else {
+      let workspace = UnsafeRawPointer(operands[parameters.pointee.operands.workspace])
+      weights = (workspace + parameters.pointee.weightsOffset).assumingMemoryBound(to: Int8.self)
+      start = (workspace + parameters.pointee.startOffset).assumingMemoryBound(to: Int32.self)
+    }
     let window = parameters.pointee.window
     taps = window.height &* window.width
     for y in 0..<window.height {
@@ -107,8 +119,10 @@ struct IntegerDriver {
       rest = next
       offsets.input &+= index &* dimension.input
       offsets.output &+= index &* dimension.output
+      offsets.weights &+= index &* dimension.weights
       offsets.residual &+= index &* dimension.residual
     }
+    firstPanel = (offsets.weights &* p.pointee.groups &+ group) &* p.pointee.panelsPerGroup
     let places = p.pointee.operands
     output =
       operands[places.output]
@@ -201,11 +215,10 @@ struct IntegerDriver {
     let p = parameters
     let width = p.pointee.tileColumns
     let allTaps = taps &* p.pointee.planes
-    let panelOfAll = group &* p.pointee.panelsPerGroup &+ panel
-    let weights = p.pointee.weights + panelOfAll &* p.pointee.weightsPanelStride
+    let weights = self.weights + (firstPanel &+ panel) &* p.pointee.weightsPanelStride
     var tile = IntegerTileArguments(
       pointers: UnsafePointer(pointers), taps: allTaps, quads: p.pointee.quads, weights: weights,
-      rows: 0, start: p.pointee.epilogue.start + panelOfAll &* width, sums: sums)
+      rows: 0, start: start + (firstPanel &+ panel) &* width, sums: sums)
     let heldRows = p.pointee.hook == nil ? 0 : SumsHook.rows
     var firstHeld = firstRow(firstTile)
     for index in firstTile..<endTile {

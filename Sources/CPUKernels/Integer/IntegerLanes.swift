@@ -193,6 +193,9 @@ extension IntegerLanes {
     var bytes: IntegerVector
 
     @inline(__always)
+    init(bytes: IntegerVector) { self.bytes = bytes }
+
+    @inline(__always)
     init(_ p: UnsafePointer<UInt8>) {
       bytes = _mm512_set1_epi32(UnsafeRawPointer(p).loadUnaligned(as: Int32.self))
     }
@@ -220,21 +223,30 @@ extension IntegerLanes {
     init(_ p: UnsafePointer<UInt8>) {
       let quad = UnsafeRawPointer(p).loadUnaligned(as: Int32.self)
       #if NEEDLETAIL_AVX512
-        let bytes = _mm512_set1_epi32(quad)
+        self.init(bytes: _mm512_set1_epi32(quad))
+      #elseif NEEDLETAIL_AVX2
+        self.init(bytes: _mm256_set1_epi32(quad))
+      #elseif arch(x86_64)
+        self.init(bytes: _mm_set1_epi32(quad))
+      #else
+        self.init(bytes: IntegerVector(repeating: quad))
+      #endif
+    }
+
+    @inline(__always)
+    init(bytes: IntegerVector) {
+      #if NEEDLETAIL_AVX512
         even = _mm512_and_si512(bytes, _mm512_set1_epi16(0xFF))
         odd = _mm512_srli_epi16(bytes, 8)
       #elseif NEEDLETAIL_AVX2
-        let bytes = _mm256_set1_epi32(quad)
         even = _mm256_and_si256(bytes, _mm256_set1_epi16(0xFF))
         odd = _mm256_srli_epi16(bytes, 8)
       #elseif arch(x86_64)
-        let bytes = _mm_set1_epi32(quad)
         even = _mm_and_si128(bytes, _mm_set1_epi16(0xFF))
         odd = _mm_srli_epi16(bytes, 8)
       #else
-        let bytes = UInt32(bitPattern: quad)
-        even = IntegerVector(repeating: Int32(bitPattern: bytes & 0xFF00FF))
-        odd = IntegerVector(repeating: Int32(bitPattern: bytes >> 8 & 0xFF00FF))
+        even = bytes & 0xFF00FF
+        odd = (bytes &>> 8) & 0xFF00FF
       #endif
     }
   }

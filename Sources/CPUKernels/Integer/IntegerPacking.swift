@@ -6,21 +6,42 @@ func runIntegerPack(
   _ firstTask: Int, _ endTask: Int, _ scratch: UnsafeMutableRawPointer
 ) {
   let p = parameters.assumingMemoryBound(to: IntegerPackParameters.self).pointee
-  let source = UnsafePointer(operands[0].assumingMemoryBound(to: UInt8.self))
-  let packed = operands[1].assumingMemoryBound(to: Int8.self)
-  let start = operands[2].assumingMemoryBound(to: Int32.self)
+  let source = UnsafePointer(operands[p.operands.weights].assumingMemoryBound(to: UInt8.self))
+  let workspace = operands[p.operands.workspace]
+  let packed = (workspace + p.weightsOffset).assumingMemoryBound(to: Int8.self)
+  let starts = (workspace + p.startOffset).assumingMemoryBound(to: Int32.self)
   for task in firstTask..<endTask {
-    let (group, panel) = task.quotientAndRemainder(dividingBy: p.panels)
-    let target = packed + task &* p.panelBytes
+    let (matrix, panelOfMatrix) = task.quotientAndRemainder(dividingBy: p.panelsOfMatrix)
+    let offsets = matrixOffsets(p.batch, matrix)
+    let (group, panel) = panelOfMatrix.quotientAndRemainder(dividingBy: p.panels)
+    let place = offsets.output &* p.panelsOfMatrix &+ panelOfMatrix
+    let target = packed + place &* p.panelBytes
     target.update(repeating: 0, count: p.panelBytes)
+    let start = starts + place &* p.tileColumns
+    if let initial = p.start {
+      start.update(from: initial + panelOfMatrix &* p.tileColumns, count: p.tileColumns)
+    }
     let first = panel &* p.tileColumns
     for column in 0..<min(p.tileColumns, p.columns &- first) {
+      let index = group &* p.columns &+ first &+ column
       let sum = packColumn(
-        p, source + (group &* p.columns &+ first &+ column) &* p.outputStride,
-        target + column &* 4)
-      if p.flipsInput { start[task &* p.tileColumns &+ column] &-= 128 &* sum }
+        p, source + (offsets.input &+ index &* p.outputStride), target + column &* 4)
+      if p.flipsInput { start[column] &-= 128 &* sum }
     }
   }
+}
+
+/// The source and target offsets of matrix `index`.
+private func matrixOffsets(_ batch: ContractionBatch, _ index: Int) -> (input: Int, output: Int) {
+  var rest = index
+  var offsets = (input: 0, output: 0)
+  for d in stride(from: 3, through: 0, by: -1) where batch[d].count > 1 {
+    let (next, position) = rest.quotientAndRemainder(dividingBy: batch[d].count)
+    rest = next
+    offsets.input &+= position &* batch[d].input
+    offsets.output &+= position &* batch[d].output
+  }
+  return offsets
 }
 
 /// Packs the weights of one column and returns their sum.
@@ -70,15 +91,7 @@ func runIntegerCopy(
   let rowBytes = p.pointee.paddedWidth &* pixelBytes
   for task in firstTask..<endTask {
     let (image, rowBlock) = task.quotientAndRemainder(dividingBy: p.pointee.rowBlocks)
-    var input = 0
-    var output = 0
-    var rest = image
-    for d in stride(from: 3, through: 0, by: -1) where p.pointee.batch[d].count > 1 {
-      let (next, index) = rest.quotientAndRemainder(dividingBy: p.pointee.batch[d].count)
-      rest = next
-      input &+= index &* p.pointee.batch[d].input
-      output &+= index &* p.pointee.batch[d].output
-    }
+    let (input, output) = matrixOffsets(p.pointee.batch, image)
     let first = rowBlock &* p.pointee.rowsPerTask
     for row in first..<min(first &+ p.pointee.rowsPerTask, p.pointee.paddedHeight) {
       let line = target + (output &+ row &* rowBytes)

@@ -15,5 +15,7 @@ package func integerKernels() -> IntegerKernels {
     packWeights: { runIntegerPack($0, $1, $2, $3, $4) },
     copyInput: { runIntegerCopy($0, $1, $2, $3, $4) },
     depthwise: { runIntegerDepthwise($0, $1, $2, $3, $4) },
-    packDepthwise: { runIntegerDepthwisePack($0, $1, $2, $3, $4) })
+    packDepthwise: { runIntegerDepthwisePack($0, $1, $2, $3, $4) },
+    quadDepthwise: { runQuadDepthwise($0, $1, $2, $3, $4) },
+    packQuadDepthwise: { runQuadDepthwisePack($0, $1, $2, $3, $4) })
 }

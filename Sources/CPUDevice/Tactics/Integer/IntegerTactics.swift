@@ -14,9 +14,12 @@ enum IntegerTactics {
     }
     let preferred = result.min { $0.estimate(request) < $1.estimate(request) }
     guard let preferred else { return [] }
-    if let plan = work.depthwisePlan() {
-      return [IntegerDepthwiseTactic(work: work, plan: plan), preferred]
+    let depthwise = [true, false].compactMap { takesQuads in
+      work.depthwisePlan(takesQuads: takesQuads).map {
+        IntegerDepthwiseTactic(work: work, plan: $0, takesQuads: takesQuads)
+      }
     }
+    if !depthwise.isEmpty { return depthwise + [preferred] }
     return [preferred] + result.filter { $0.name != preferred.name }
   }
 }
@@ -37,7 +40,7 @@ struct IntegerTactic: CPUTactic {
   let blocking: Blocking
 
   var name: String {
-    let tile = "integer tile \(work.kernels.variants[variant].name)"
+    let tile = "integer tile \(work.kernels.variants[variant].name)\(work.suffix)"
     return blocking == .preferred ? tile : "\(tile), \(blocking.rawValue)"
   }
 
@@ -61,7 +64,7 @@ struct IntegerTactic: CPUTactic {
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {
-    let (weights, planes) = try work.weights(request)
+    let (weights, planes) = work.weights(request)
     let plan: IntegerPlan
     do {
       let preferred = try work.plan(variant: variant, blocking: nil, planes: planes)
@@ -92,17 +95,24 @@ struct IntegerTactic: CPUTactic {
 struct IntegerDepthwiseTactic: CPUTactic {
   let work: IntegerWork
   let plan: IntegerDepthwisePlan
+  /// Whether four rows of the window are summed at a time.
+  let takesQuads: Bool
 
-  var name: String { "integer depthwise" }
+  var name: String { "integer depthwise\(takesQuads ? " by quads" : "")\(work.suffix)" }
 
   func estimate(_ request: TacticRequest) -> Double {
     let step = request.step
     let width = Double(work.kernels.vectorWidth)
     let results = Double(step.outputs[0].elementCount) * 6e-9 / width
-    return step.multiplyAdds / (width * 1.5e9) + results + step.trafficBytes / 12e9 + 1e-6
+    // Quads come in whole registers of bytes.
+    let channels = Double(step.outputs[0].shape[1])
+    let padded = takesQuads ? (channels / (4 * width)).rounded(.up) * 4 * width : channels
+    let rate = width * (takesQuads ? 3 : 1.5) * 1e9
+    let products = step.multiplyAdds * (padded / channels) / rate
+    return products + results + step.trafficBytes / 12e9 + 1e-6
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {
-    try work.prepared(plan, weights: try work.weights(request).address)
+    try work.prepared(plan, weights: work.weights(request).address)
   }
 }

@@ -30,7 +30,7 @@ struct IntegerWork: Sendable {
       step.inputs.prefix(2).allSatisfy({
         $0?.dataType.isByte ?? false && ($0?.elementCount ?? 0) > 0
       }), let x = step.inputs[0], let weights = step.inputs[1],
-      let expression = step.problem.epilogue, ContractionWork.packsWeights(request)
+      let expression = step.problem.epilogue
     else { return nil }
     kernels = request.kernels.integer
     threads = request.threads
@@ -95,8 +95,15 @@ struct IntegerWork: Sendable {
     var slots = ContractionOperands(output: 1, input: 0, residual: residual ?? -1)
     slots.workspace = list.count
     list.append(.workspace(0))
+    if !ContractionWork.packsWeights(request) {
+      slots.weights = list.count
+      list.append(.input(1))
+    }
     return (list, slots)
   }
+
+  /// Says in a tactic's name that results are made by the vector machine.
+  var suffix: String { format.hook == nil ? "" : " + program" }
 
   var columns: Int {
     switch geometry {
@@ -130,29 +137,30 @@ struct IntegerWork: Sendable {
     }
   }
 
-  /// The first of the weights, and how many parts they are to be taken in.
+  /// The first of the weights, where they are constant, and how many parts they are to be taken in.
   func weights(
     _ request: TacticRequest
-  ) throws(CPUTacticError) -> (address: UnsafePointer<UInt8>, planes: Int) {
-    guard let tensor = request.constants[1], let view = request.step.inputs[1] else {
-      throw CPUTacticError("the weights are not constant")
-    }
+  ) -> (address: UnsafePointer<UInt8>?, planes: Int) {
+    guard ContractionWork.packsWeights(request), let tensor = request.constants[1],
+      let view = request.step.inputs[1]
+    else { return (nil, format.weightsAreUnsigned ? 3 : 1) }
     let address = UnsafePointer(tensor.address.assumingMemoryBound(to: UInt8.self))
     guard format.weightsAreUnsigned else { return (address + view.offset, 1) }
     let greatest = (0..<tensor.elementCount).reduce(0) { max($0, address[$1]) }
     return (address + view.offset, greatest > 254 ? 3 : greatest > 127 ? 2 : 1)
   }
 
-  /// Nil where each channel has no window of its own, or one so large that sums would not be exact.
-  func depthwisePlan() -> IntegerDepthwisePlan? {
+  /// Nil where channels have no windows of their own, or the kernel takes no such window or weights.
+  func depthwisePlan(takesQuads: Bool) -> IntegerDepthwisePlan? {
     guard case .convolution(let geometry) = geometry else { return nil }
     return try? IntegerDepthwisePlan(
-      geometry, format, kernels: kernels, operands: slots, concurrency: threads)
+      geometry, format, kernels: kernels, operands: slots, takesQuads: takesQuads,
+      concurrency: threads)
   }
 
   /// The kernel of a plan, with its constants written.
   func prepared(
-    _ plan: some IntegerContraction, weights: UnsafePointer<UInt8>
+    _ plan: some IntegerContraction, weights: UnsafePointer<UInt8>?
   ) throws(CPUTacticError) -> PreparedKernel {
     guard let constants = TensorStorage(byteCount: plan.constantBytes) else {
       throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights")

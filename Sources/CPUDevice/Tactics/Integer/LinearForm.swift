@@ -139,8 +139,11 @@ extension LinearForm {
       }
       return fits ? result : nil
     }
-    // Whole real numbers saturate; integers would wrap.
-    guard type == .float32, isRounded else { return nil }
+    // Whole real numbers saturate; integers would wrap, unless they are known to fit.
+    let isNarrow =
+      lower.values.allSatisfy { $0 >= bounds.lower }
+      && upper.values.allSatisfy { $0 <= bounds.upper }
+    guard isRounded, type == .float32 || isNarrow else { return nil }
     result.lower = lower.map { min(max($0, bounds.lower), bounds.upper) }
     result.upper = upper.map { min(max($0, bounds.lower), bounds.upper) }
     return result
