@@ -12,8 +12,6 @@ package struct ElementwiseKernels: Sendable {
   package var extremum: KernelFunction
   /// `PoolingParameters`.
   package var pooling: KernelFunction
-  /// `PoolingParameters`, for the maximum of 8-bit integers.
-  package var bytePooling: KernelFunction
   /// `RowParameters`.
   package var rows: KernelFunction
   /// `GroupParameters`.
@@ -33,8 +31,7 @@ package struct ElementwiseKernels: Sendable {
   package init(
     pointwise: KernelFunction, blockEpilogue: KernelEpilogue,
     sumsEpilogue: SumsEpilogue, reduction: KernelFunction,
-    extremum: KernelFunction, pooling: KernelFunction, bytePooling: KernelFunction,
-    rows: KernelFunction,
+    extremum: KernelFunction, pooling: KernelFunction, rows: KernelFunction,
     groups: KernelFunction, copy: KernelFunction, gather: KernelFunction, attention: KernelFunction,
     resampling: KernelFunction, projection: KernelFunction, recurrence: KernelFunction
   ) {
@@ -44,7 +41,6 @@ package struct ElementwiseKernels: Sendable {
     self.reduction = reduction
     self.extremum = extremum
     self.pooling = pooling
-    self.bytePooling = bytePooling
     self.rows = rows
     self.groups = groups
     self.copy = copy

@@ -154,22 +154,19 @@ package struct PoolingParameters: BitwiseCopyable, @unchecked Sendable {
   package var batchStride: Int
   package var isMaximum: Bool
   package var countsPadding: Bool
-  /// Of 8-bit integers: whether they have a sign.
-  package var isSigned: Bool
   /// Where in the scratch a row of results is.
   package var resultOffset: Int
   package var epilogue: ElementwiseEpilogue
 
   package init(
     loop: ElementwiseLoop, axes: InlineArray<3, PoolingAxis>, batchStride: Int, isMaximum: Bool,
-    countsPadding: Bool, isSigned: Bool, resultOffset: Int, epilogue: ElementwiseEpilogue
+    countsPadding: Bool, resultOffset: Int, epilogue: ElementwiseEpilogue
   ) {
     self.loop = loop
     self.axes = axes
     self.batchStride = batchStride
     self.isMaximum = isMaximum
     self.countsPadding = countsPadding
-    self.isSigned = isSigned
     self.resultOffset = resultOffset
     self.epilogue = epilogue
   }

@@ -5,8 +5,7 @@ package func elementwiseKernels() -> ElementwiseKernels {
   ElementwiseKernels(
     pointwise: pointwiseKernel, blockEpilogue: blockEpilogue,
     sumsEpilogue: sumsEpilogue, reduction: reductionKernel,
-    extremum: extremumKernel, pooling: poolingKernel, bytePooling: bytePoolingKernel,
-    rows: rowKernel, groups: groupKernel,
+    extremum: extremumKernel, pooling: poolingKernel, rows: rowKernel, groups: groupKernel,
     copy: copyKernel, gather: gatherKernel, attention: attentionKernel,
     resampling: resamplingKernel, projection: projectionKernel, recurrence: recurrenceKernel)
 }

@@ -31,7 +31,7 @@ private enum SumOfTaps: TapCombination {
 }
 
 /// The elements of one axis that a window meets: `count` from `offset` on.
-struct TapRange {
+private struct TapRange {
   var offset: Int
   var step: Int
   var count: Int

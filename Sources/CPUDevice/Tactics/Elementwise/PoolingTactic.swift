@@ -3,8 +3,7 @@ import KernelModel
 import ProgramModel
 import TensorModel
 
-/// Pooling over up to three spatial axes of numbers whose channels lie side by side: floats, or the maximum of
-/// 8-bit integers.
+/// Pooling over up to three spatial axes of float numbers whose channels lie side by side.
 struct PoolingTactic: CPUTactic {
   private let problem: Window
   private let axes: [PoolingAxis]
@@ -15,13 +14,10 @@ struct PoolingTactic: CPUTactic {
   init?(_ request: TacticRequest) {
     let step = request.step
     guard case .window(let problem) = step.problem, let x = step.inputs[0],
-      let output = step.outputs.first, step.outputs.count == 1,
-      x.dataType == .float32 || x.dataType.isByte && problem.function == .maximum,
+      let output = step.outputs.first, step.outputs.count == 1, x.dataType == .float32,
       x.rank >= 3, x.rank <= 5, x.isContiguous(along: 1), output.isContiguous(along: 1),
       let before = Shape(problem.padsBefore).constants,
-      let after = Shape(problem.padsAfter).constants,
-      let epilogue = EpiloguePlan(step, valueType: x.dataType),
-      x.dataType == .float32 || epilogue.program == nil
+      let after = Shape(problem.padsAfter).constants, let epilogue = EpiloguePlan(step)
     else { return nil }
     switch problem.function {
     case .maximum, .average: break
@@ -73,12 +69,10 @@ struct PoolingTactic: CPUTactic {
     let parameters = PoolingParameters(
       loop: loop, axes: [axes[0], axes[1], axes[2]], batchStride: x.strides[0],
       isMaximum: problem.function == .maximum,
-      countsPadding: problem.function == .average(countsPadding: true),
-      isSigned: x.dataType == .int8, resultOffset: resultOffset,
+      countsPadding: problem.function == .average(countsPadding: true), resultOffset: resultOffset,
       epilogue: epilogue.parameters(in: arena, firstOperand: 2, layout: &layout))
     let phase = KernelPhase(
-      function: x.dataType.isByte
-        ? request.kernels.elementwise.bytePooling : request.kernels.elementwise.pooling,
+      function: request.kernels.elementwise.pooling,
       parameters: ParameterBlock(parameters, retaining: [arena]),
       operands: [.output(0), .input(0)] + epilogue.operands, taskCount: loop.taskCount)
     return PreparedKernel(phases: [phase], scratchBytes: layout.byteCount)
