@@ -152,6 +152,8 @@ package struct PoolingParameters: BitwiseCopyable, @unchecked Sendable {
   package var loop: ElementwiseLoop
   package var axes: InlineArray<3, PoolingAxis>
   package var batchStride: Int
+  /// `float32`, `uint8` or `int8`; the results are real numbers.
+  package var format: ElementFormat
   package var isMaximum: Bool
   package var countsPadding: Bool
   /// Where in the scratch a row of results is.
@@ -159,12 +161,14 @@ package struct PoolingParameters: BitwiseCopyable, @unchecked Sendable {
   package var epilogue: ElementwiseEpilogue
 
   package init(
-    loop: ElementwiseLoop, axes: InlineArray<3, PoolingAxis>, batchStride: Int, isMaximum: Bool,
-    countsPadding: Bool, resultOffset: Int, epilogue: ElementwiseEpilogue
+    loop: ElementwiseLoop, axes: InlineArray<3, PoolingAxis>, batchStride: Int,
+    format: ElementFormat, isMaximum: Bool, countsPadding: Bool, resultOffset: Int,
+    epilogue: ElementwiseEpilogue
   ) {
     self.loop = loop
     self.axes = axes
     self.batchStride = batchStride
+    self.format = format
     self.isMaximum = isMaximum
     self.countsPadding = countsPadding
     self.resultOffset = resultOffset

@@ -117,6 +117,25 @@ extension FloatVector {
     #endif
   }
 
+  /// Rounded towards zero and clamped; 0 where not a number.
+  @inline(__always)
+  var truncatedAndSaturated: IntVector {
+    let huge = FloatVector(0x1p31)
+    #if NEEDLETAIL_AVX512
+      let numbers = unsafeBitCast(_mm512_cvttps_epi32(self), to: IntVector.self)
+    #elseif NEEDLETAIL_AVX2
+      let numbers = unsafeBitCast(_mm256_cvttps_epi32(self), to: IntVector.self)
+    #elseif arch(x86_64)
+      let numbers = unsafeBitCast(_mm_cvttps_epi32(self), to: IntVector.self)
+    #else
+      let small = replacing(with: 0, where: self .!= self .| (magnitude .>= huge))
+      let numbers = IntVector(small, rounding: .towardZero)
+        .replacing(with: Int32.min, where: self .<= -huge)
+    #endif
+    return numbers.replacing(with: Int32.max, where: self .>= huge)
+      .replacing(with: 0, where: self .!= self)
+  }
+
   @inline(__always)
   var horizontalSum: Float {
     #if NEEDLETAIL_AVX512

@@ -3,20 +3,76 @@ import CPUKernelInterface
 /// `PoolingParameters`.
 let poolingKernel: KernelFunction = { parameters, operands, firstTask, endTask, scratch in
   let problem = parameters.assumingMemoryBound(to: PoolingParameters.self)
-  if problem.pointee.isMaximum {
-    Pooler<LargestTap>(problem, operands, scratch).run(firstTask, endTask)
-  } else {
-    Pooler<SumOfTaps>(problem, operands, scratch).run(firstTask, endTask)
+  switch (problem.pointee.format, problem.pointee.isMaximum) {
+  case (.uint8, true):
+    Pooler<LargestTap, UnsignedTaps>(problem, operands, scratch).run(firstTask, endTask)
+  case (.uint8, false):
+    Pooler<SumOfTaps, UnsignedTaps>(problem, operands, scratch).run(firstTask, endTask)
+  case (.int8, true):
+    Pooler<LargestTap, SignedTaps>(problem, operands, scratch).run(firstTask, endTask)
+  case (.int8, false):
+    Pooler<SumOfTaps, SignedTaps>(problem, operands, scratch).run(firstTask, endTask)
+  case (_, true):
+    Pooler<LargestTap, RealTaps>(problem, operands, scratch).run(firstTask, endTask)
+  case (_, false):
+    Pooler<SumOfTaps, RealTaps>(problem, operands, scratch).run(firstTask, endTask)
+  }
+}
+
+/// Elements of x as real numbers.
+private protocol TapSource {
+  associatedtype Element: BitwiseCopyable
+  static func load(_ p: UnsafePointer<Element>) -> FloatVector
+  static func loadOne(_ p: UnsafePointer<Element>) -> Float
+  /// The sum of `count` taps by their number.
+  static func mean(_ sum: FloatVector, _ count: FloatVector) -> FloatVector
+  static func mean(_ sum: Float, _ count: Float) -> Float
+}
+
+private enum RealTaps: TapSource {
+  @inline(__always) static func load(_ p: UnsafePointer<Float>) -> FloatVector { .load(p) }
+  @inline(__always) static func loadOne(_ p: UnsafePointer<Float>) -> Float { p[0] }
+  @inline(__always)
+  static func mean(_ sum: FloatVector, _ count: FloatVector) -> FloatVector {
+    sum * (FloatVector(1) / count)
+  }
+  @inline(__always) static func mean(_ sum: Float, _ count: Float) -> Float { sum * (1 / count) }
+}
+
+/// Sums of whole numbers, whose quotients are cut off: a reciprocal would fall short of whole ones.
+private protocol WholeTaps: TapSource {}
+
+extension WholeTaps {
+  @inline(__always)
+  static func mean(_ sum: FloatVector, _ count: FloatVector) -> FloatVector { sum / count }
+  @inline(__always) static func mean(_ sum: Float, _ count: Float) -> Float { sum / count }
+}
+
+private enum UnsignedTaps: WholeTaps {
+  @inline(__always) static func load(_ p: UnsafePointer<UInt8>) -> FloatVector {
+    IntegerLanes.real(IntegerLanes.loadUnsigned(p))
+  }
+  @inline(__always) static func loadOne(_ p: UnsafePointer<UInt8>) -> Float { Float(p[0]) }
+}
+
+private enum SignedTaps: WholeTaps {
+  @inline(__always) static func load(_ p: UnsafePointer<UInt8>) -> FloatVector {
+    IntegerLanes.real(IntegerLanes.loadSigned(p))
+  }
+  @inline(__always) static func loadOne(_ p: UnsafePointer<UInt8>) -> Float {
+    Float(Int8(bitPattern: p[0]))
   }
 }
 
 private protocol TapCombination {
+  static var isMean: Bool { get }
   static var initial: Float { get }
   static func combine(_ a: FloatVector, _ x: FloatVector) -> FloatVector
   static func combine(_ a: Float, _ x: Float) -> Float
 }
 
 private enum LargestTap: TapCombination {
+  @inline(__always) static var isMean: Bool { false }
   @inline(__always) static var initial: Float { -.infinity }
   @inline(__always) static func combine(_ a: FloatVector, _ x: FloatVector) -> FloatVector {
     a.maximum(x)
@@ -25,6 +81,7 @@ private enum LargestTap: TapCombination {
 }
 
 private enum SumOfTaps: TapCombination {
+  @inline(__always) static var isMean: Bool { true }
   @inline(__always) static var initial: Float { 0 }
   @inline(__always) static func combine(_ a: FloatVector, _ x: FloatVector) -> FloatVector { a + x }
   @inline(__always) static func combine(_ a: Float, _ x: Float) -> Float { a + x }
@@ -52,7 +109,7 @@ private struct TapRange {
   }
 }
 
-private struct Pooler<Rule: TapCombination> {
+private struct Pooler<Rule: TapCombination, Source: TapSource> {
   private let problem: PoolingParameters
   private let operands: UnsafePointer<UnsafeMutableRawPointer>
   private let scratch: UnsafeMutableRawPointer
@@ -73,7 +130,7 @@ private struct Pooler<Rule: TapCombination> {
     let epilogue = EpilogueMachine(
       problem.epilogue, loop, firstLoopOperand: 2, operands, scratch: scratch)
     let results = scratch + problem.resultOffset
-    let x = operands[1].assumingMemoryBound(to: Float.self)
+    let x = UnsafePointer(operands[1].assumingMemoryBound(to: Source.Element.self))
     var units = LoopUnits(loop, firstTask, endTask, scratch: scratch)
     while units.advance() {
       let source = x + units.coordinate(0) * problem.batchStride + units.column
@@ -97,54 +154,63 @@ private struct Pooler<Rule: TapCombination> {
 
   @inline(__always)
   private func pool(
-    _ source: UnsafePointer<Float>, _ depth: TapRange, _ height: TapRange, _ width: TapRange,
+    _ source: UnsafePointer<Source.Element>, _ depth: TapRange, _ height: TapRange,
+    _ width: TapRange,
     _ columns: Int, _ target: UnsafeMutablePointer<Float>
   ) {
     let start = source + depth.offset + height.offset + width.offset
-    var factor: Float = 1
+    var taps: Float = 1
     if !problem.isMaximum {
-      factor =
+      taps =
         problem.countsPadding
-        ? 1 / Float(depth.paddedCount * height.paddedCount * width.paddedCount)
-        : 1 / Float(depth.count * height.count * width.count)
+        ? Float(depth.paddedCount * height.paddedCount * width.paddedCount)
+        : Float(depth.count * height.count * width.count)
     }
-    let scale = FloatVector(factor)
+    let count = FloatVector(taps)
     let lanes = vectorWidth
     var column = 0
     while column + 4 * lanes <= columns {
       var a = FloatVector(Rule.initial), b = a, c = a, d = a
       forEachTap(start + column, depth, height, width) { tap in
-        a = Rule.combine(a, .load(tap))
-        b = Rule.combine(b, .load(tap + lanes))
-        c = Rule.combine(c, .load(tap + 2 * lanes))
-        d = Rule.combine(d, .load(tap + 3 * lanes))
+        a = Rule.combine(a, Source.load(tap))
+        b = Rule.combine(b, Source.load(tap + lanes))
+        c = Rule.combine(c, Source.load(tap + 2 * lanes))
+        d = Rule.combine(d, Source.load(tap + 3 * lanes))
       }
-      (a * scale).store(target + column)
-      (b * scale).store(target + column + lanes)
-      (c * scale).store(target + column + 2 * lanes)
-      (d * scale).store(target + column + 3 * lanes)
+      result(a, count).store(target + column)
+      result(b, count).store(target + column + lanes)
+      result(c, count).store(target + column + 2 * lanes)
+      result(d, count).store(target + column + 3 * lanes)
       column += 4 * lanes
     }
     while column + lanes <= columns {
       var a = FloatVector(Rule.initial)
       forEachTap(start + column, depth, height, width) { tap in
-        a = Rule.combine(a, .load(tap))
+        a = Rule.combine(a, Source.load(tap))
       }
-      (a * scale).store(target + column)
+      result(a, count).store(target + column)
       column += lanes
     }
     while column < columns {
       var a = Rule.initial
-      forEachTap(start + column, depth, height, width) { tap in a = Rule.combine(a, tap[0]) }
-      target[column] = a * factor
+      forEachTap(start + column, depth, height, width) { tap in
+        a = Rule.combine(a, Source.loadOne(tap))
+      }
+      target[column] = Rule.isMean ? Source.mean(a, taps) : a
       column += 1
     }
   }
 
   @inline(__always)
+  private func result(_ value: FloatVector, _ count: FloatVector) -> FloatVector {
+    Rule.isMean ? Source.mean(value, count) : value
+  }
+
+  @inline(__always)
   private func forEachTap(
-    _ start: UnsafePointer<Float>, _ depth: TapRange, _ height: TapRange, _ width: TapRange,
-    _ body: (UnsafePointer<Float>) -> Void
+    _ start: UnsafePointer<Source.Element>, _ depth: TapRange, _ height: TapRange,
+    _ width: TapRange,
+    _ body: (UnsafePointer<Source.Element>) -> Void
   ) {
     var plane = start
     for _ in 0..<depth.count {

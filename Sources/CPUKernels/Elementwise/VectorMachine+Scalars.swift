@@ -104,7 +104,7 @@ extension VectorMachine {
       each(i, count) { a in FloatVector(bits: a.bits & IntVector(repeating: 1)) }
     case .int32ToMask:
       lane(i, count) { (a: Int32) -> Int32 in a == 0 ? 0 : -1 }
-    case .floatToInt32: lane(i, count) { (a: Float) -> Int32 in Self.saturated(a) }
+    case .floatToInt32: each(i, count) { a in FloatVector(bits: a.truncatedAndSaturated) }
     case .floatToInt64: lane(i, count) { (a: Float) -> Int64 in Self.saturated(a) }
     case .int64ToFloat: lane(i, count) { (a: Int64) -> Float in Float(a) }
     case .int32ToInt64: lane(i, count) { (a: Int32) -> Int64 in Int64(a) }
@@ -156,7 +156,11 @@ extension VectorMachine {
       case .int8: (-128, 127)
       default: (0, 255)
       }
-    lane(i, count) { (a: Int32) -> Int32 in min(max(a, range.0), range.1) }
+    let lowest = IntVector(repeating: range.0), highest = IntVector(repeating: range.1)
+    each(i, count) { a in
+      let above = a.bits.replacing(with: lowest, where: a.bits .< lowest)
+      return FloatVector(bits: above.replacing(with: highest, where: above .> highest))
+    }
   }
 
   private func integer<T: FixedWidthInteger & SignedInteger & BitwiseCopyable>(

@@ -10,6 +10,9 @@ enum IntegerCases {
     SelfTest.Family("integer groups") { try groups(&$0) },
     SelfTest.Family("integer depthwise") { try depthwise(&$0) },
     SelfTest.Family("integer matmul") { try matmul(&$0) },
+    SelfTest.Family("integer pooling") { try pooling(&$0) },
+    SelfTest.Family("integer mean") { try mean(&$0) },
+    SelfTest.Family("integer quantize") { try quantize(&$0) },
   ]
 
   // MARK: - Convolutions
@@ -133,6 +136,74 @@ enum IntegerCases {
     problem.epilogue = try epilogue.make(depth: k, in: &result, &maker)
     result.problem = .matmul(problem)
     result.gap = maker.random.pick([0, 0, 0, 1, 8])
+    return result
+  }
+
+  // MARK: - What is not a contraction
+
+  private static func pooling(_ maker: inout CaseMaker) throws -> StepCase {
+    let spatial = maker.random.pick([1, 2, 2, 3])
+    let kernel = (0..<spatial).map { _ in maker.random.pick([1, 2, 3, 5]) }
+    let pads = kernel.map { maker.random.below($0) }
+    let function: Window.Function =
+      maker.random.chance(50)
+      ? .maximum : .average(countsPadding: maker.random.chance(50))
+    let channels = maker.random.pick([1, 3, 16, 17, 33, 64, 100])
+    let extents = kernel.map { $0 + maker.random.below(9) }
+    let type = maker.random.pick([DataType.uint8, .int8])
+    let window = Window(
+      function, kernel: kernel, strides: kernel.map { _ in maker.random.pick([1, 2, 3]) },
+      dilations: kernel.map { _ in 1 }, padsBefore: pads.map { Dimension($0) },
+      padsAfter: pads.map { Dimension($0) }, roundsUp: maker.random.chance(30))
+    var result = StepCase(.window(window), [try maker.tensor(type, [2, channels] + extents)])
+    let channelsLast = [0] + Array(2..<spatial + 2) + [1]
+    result.orders = [channelsLast]
+    result.outputOrder = channelsLast
+    result.gap = maker.random.pick([0, 0, 1, 8])
+    return result
+  }
+
+  /// A global mean of dequantised numbers.
+  private static func mean(_ maker: inout CaseMaker) throws -> StepCase {
+    let type = maker.random.pick([DataType.uint8, .int8])
+    let shape = [2, maker.random.pick([1, 5, 32, 67]), 1 + maker.random.below(9), 7]
+    let prologue =
+      (ScalarExpression.cast(.operand(0), .float32) - .float(3)) * .float(0.03)
+    var epilogue = ScalarExpression.operand(0)
+    if maker.random.chance(60) {
+      epilogue = .cast(.unary(.round, epilogue / .float(0.021)) + .float(7), type)
+    }
+    var result = StepCase(
+      .reduction(
+        Reduction(
+          .mean, axes: [2, 3], keepsDimensions: maker.random.chance(50), prologue: prologue,
+          epilogue: epilogue)), [try maker.tensor(type, shape)])
+    result.orders = [maker.random.chance(70) ? [0, 2, 3, 1] : nil]
+    result.wholeTolerance = 1
+    return result
+  }
+
+  /// Real numbers to bytes and back, and bytes of one scale to another.
+  private static func quantize(_ maker: inout CaseMaker) throws -> StepCase {
+    let shape = maker.shape(maker.random.pick([1, 2, 4]))
+    let types: [DataType] = [.uint8, .int8, .float32]
+    let from = maker.random.pick(types), to = maker.random.pick(types)
+    var value = ScalarExpression.operand(0)
+    if from != .float32 {
+      value = (ScalarExpression.cast(value, .float32) - .float(5)) * .float(0.017)
+    }
+    if to != .float32 {
+      value = .unary(.round, value / .float(0.0123)) + .float(4)
+      if maker.random.chance(50) {
+        value = .minimum(.maximum(value, .float(to == .int8 ? -128 : 0)), .float(127))
+      }
+      value = .cast(value, to)
+    }
+    var result = StepCase(.pointwise(Pointwise(value)), [try maker.tensor(from, shape)])
+    result.orders = [maker.order(shape.count)]
+    result.outputOrder = maker.random.chance(60) ? result.orders[0] : maker.order(shape.count)
+    result.gap = maker.random.pick([0, 0, 1, 8])
+    result.wholeTolerance = 1
     return result
   }
 

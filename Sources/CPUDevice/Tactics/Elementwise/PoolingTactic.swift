@@ -3,7 +3,7 @@ import KernelModel
 import ProgramModel
 import TensorModel
 
-/// Pooling over up to three spatial axes of float numbers whose channels lie side by side.
+/// Pooling over up to three spatial axes of float numbers or bytes; channels lie side by side.
 struct PoolingTactic: CPUTactic {
   private let problem: Window
   private let axes: [PoolingAxis]
@@ -14,10 +14,13 @@ struct PoolingTactic: CPUTactic {
   init?(_ request: TacticRequest) {
     let step = request.step
     guard case .window(let problem) = step.problem, let x = step.inputs[0],
-      let output = step.outputs.first, step.outputs.count == 1, x.dataType == .float32,
-      x.rank >= 3, x.rank <= 5, x.isContiguous(along: 1), output.isContiguous(along: 1),
+      let output = step.outputs.first, step.outputs.count == 1,
+      x.dataType == .float32 || x.dataType.isByte, x.rank >= 3, x.rank <= 5,
+      x.isContiguous(along: 1), output.isContiguous(along: 1),
       let before = Shape(problem.padsBefore).constants,
-      let after = Shape(problem.padsAfter).constants, let epilogue = EpiloguePlan(step)
+      let after = Shape(problem.padsAfter).constants,
+      let epilogue = EpiloguePlan(
+        step, transform: x.dataType.isByte ? .cast(.operand(0), x.dataType) : .operand(0))
     else { return nil }
     switch problem.function {
     case .maximum, .average: break
@@ -68,7 +71,7 @@ struct PoolingTactic: CPUTactic {
     let resultOffset = layout.reserve((shape.rowChunk * shape.columnChunk + 16) * 4)
     let parameters = PoolingParameters(
       loop: loop, axes: [axes[0], axes[1], axes[2]], batchStride: x.strides[0],
-      isMaximum: problem.function == .maximum,
+      format: ElementFormat(x.dataType) ?? .float32, isMaximum: problem.function == .maximum,
       countsPadding: problem.function == .average(countsPadding: true), resultOffset: resultOffset,
       epilogue: epilogue.parameters(in: arena, firstOperand: 2, layout: &layout))
     let phase = KernelPhase(

@@ -37,7 +37,7 @@ struct IntegerTactic: CPUTactic {
   let blocking: Blocking
 
   var name: String {
-    let tile = "integer tile \(work.kernels.variants[variant].name)"
+    let tile = "integer tile \(work.kernels.variants[variant].name)\(work.suffix)"
     return blocking == .preferred ? tile : "\(tile), \(blocking.rawValue)"
   }
 
@@ -93,7 +93,7 @@ struct IntegerDepthwiseTactic: CPUTactic {
   let work: IntegerWork
   let plan: IntegerDepthwisePlan
 
-  var name: String { "integer depthwise" }
+  var name: String { "integer depthwise\(work.suffix)" }
 
   func estimate(_ request: TacticRequest) -> Double {
     let step = request.step

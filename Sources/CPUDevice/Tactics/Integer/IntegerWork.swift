@@ -26,7 +26,7 @@ struct IntegerWork: Sendable {
   /// Nil where the kernels do not compute the step.
   init?(_ request: TacticRequest) {
     let step = request.step
-    guard step.outputs.count == 1, step.outputs[0].elementCount > 0,
+    guard step.inputs.count >= 2, step.outputs.count == 1, step.outputs[0].elementCount > 0,
       step.inputs.prefix(2).allSatisfy({
         $0?.dataType.isByte ?? false && ($0?.elementCount ?? 0) > 0
       }), let x = step.inputs[0], let weights = step.inputs[1],
@@ -97,6 +97,9 @@ struct IntegerWork: Sendable {
     list.append(.workspace(0))
     return (list, slots)
   }
+
+  /// Says in a tactic's name that results are made by the vector machine.
+  var suffix: String { format.hook == nil ? "" : " + program" }
 
   var columns: Int {
     switch geometry {
