@@ -37,16 +37,13 @@ enum EpilogueFusion {
     var problem: KernelProblem
   }
 
-  /// Windows of 8-bit integers have kernels for integers alone.
   private static func candidate(
     _ graph: IndexedGraph, _ value: ValueID, readBy id: NodeID, _ node: Node, family: String
   ) -> Candidate? {
     guard let (producer, source, problem) = graph.kernel(writing: value),
       problem.family == family, problem.epilogue != nil, source.outputs.count == 1,
       graph.isReadOnly(value, by: id), let type = graph.type(value),
-      type.shape == graph.type(node.outputs[0])?.shape,
-      problem.isContraction || graph.type(source.inputs[0])?.dataType.isByte != true
-        || family == "reduction"
+      type.shape == graph.type(node.outputs[0])?.shape
     else { return nil }
     return Candidate(value: value, producer: producer, node: source, problem: problem)
   }

@@ -107,7 +107,7 @@ struct QuantizedMatMulOperator: Operator {
 
   private func sums(_ expansion: inout Expansion, _ inputs: Inputs) throws(OperatorError) -> Sums {
     if let sums = try integerSums(&expansion, inputs) { return sums }
-    if let sums = try exactFloatSums(&expansion, inputs) { return sums }
+    if let sums = try floatSums(&expansion, inputs) { return sums }
     return try wideSums(&expansion, inputs)
   }
 
@@ -132,14 +132,18 @@ struct QuantizedMatMulOperator: Operator {
       a: inputs.a, b: correction.weights, sum: correction.sum, inputs: correction.inputs)
   }
 
-  /// On numbers widened to `float32`, where no sum can leave the integers that it holds exactly.
-  private func exactFloatSums(
+  /// On numbers widened to `float32`: exact as long as sums are integers that it holds. Longer sums are rounded
+  /// far below a step of what they are quantised to; where they are the result, they must be exact.
+  private func floatSums(
     _ expansion: inout Expansion, _ inputs: Inputs
   ) throws(OperatorError) -> Sums? {
     let a = inputs.a, b = inputs.b
-    guard a.dataType.isByte, b.dataType.isByte, a.rank > 0, inputs.bias == nil,
-      let depth = a.shape[transposesA ? 0 : a.rank - 1].constant, depth <= (1 << 24) / (255 * 255)
-    else { return nil }
+    guard a.dataType.isByte, b.dataType.isByte, a.rank > 0, inputs.bias == nil else { return nil }
+    if kind == .integer {
+      guard let depth = a.shape[transposesA ? 0 : a.rank - 1].constant,
+        depth <= (1 << 24) / (255 * 255)
+      else { return nil }
+    }
     return Sums(
       a: try expansion.centered(a, zeroPoint: inputs.aZero, in: .float32),
       b: try expansion.centered(b, zeroPoint: inputs.bZero, in: .float32), sum: .operand(0),
