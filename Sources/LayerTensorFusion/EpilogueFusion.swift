@@ -18,10 +18,17 @@ enum EpilogueFusion {
   private static func match(
     _ graph: IndexedGraph, _ id: NodeID, _ node: Node, _ pointwise: Pointwise, family: String
   ) -> GraphPatch? {
-    guard !pointwise.expression.usesIndex else { return nil }
+    guard !pointwise.expression.usesIndex, let result = graph.type(node.outputs[0]) else {
+      return nil
+    }
     let inputs = Set(node.inputs.compactMap { $0 })
     let candidates = inputs.compactMap { value in
       candidate(graph, value, readBy: id, node, family: family)
+    }
+    // Contractions of floats have kernels that write floats.
+    .filter { candidate in
+      !candidate.problem.isContraction || result.dataType.isFloatingPoint
+        || graph.type(candidate.node.inputs[0])?.dataType.isByte ?? false
     }
     .sorted { (graph.place(of: $0.producer), $0.value) > (graph.place(of: $1.producer), $1.value) }
     for candidate in candidates {
