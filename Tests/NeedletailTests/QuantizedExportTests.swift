@@ -1,3 +1,4 @@
+import EngineFormat
 import Foundation
 import GraphModel
 import KernelModel
