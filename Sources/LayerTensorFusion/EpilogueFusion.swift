@@ -18,10 +18,17 @@ enum EpilogueFusion {
   private static func match(
     _ graph: IndexedGraph, _ id: NodeID, _ node: Node, _ pointwise: Pointwise, family: String
   ) -> GraphPatch? {
-    guard !pointwise.expression.usesIndex else { return nil }
+    guard !pointwise.expression.usesIndex, let result = graph.type(node.outputs[0]) else {
+      return nil
+    }
     let inputs = Set(node.inputs.compactMap { $0 })
     let candidates = inputs.compactMap { value in
       candidate(graph, value, readBy: id, node, family: family)
+    }
+    // Contractions of floats have kernels that write floats.
+    .filter { candidate in
+      !candidate.problem.isContraction || result.dataType.isFloatingPoint
+        || graph.type(candidate.node.inputs[0])?.dataType.isByte ?? false
     }
     .sorted { (graph.place(of: $0.producer), $0.value) > (graph.place(of: $1.producer), $1.value) }
     for candidate in candidates {
@@ -37,16 +44,13 @@ enum EpilogueFusion {
     var problem: KernelProblem
   }
 
-  /// Windows of 8-bit integers have kernels for integers alone.
   private static func candidate(
     _ graph: IndexedGraph, _ value: ValueID, readBy id: NodeID, _ node: Node, family: String
   ) -> Candidate? {
     guard let (producer, source, problem) = graph.kernel(writing: value),
       problem.family == family, problem.epilogue != nil, source.outputs.count == 1,
       graph.isReadOnly(value, by: id), let type = graph.type(value),
-      type.shape == graph.type(node.outputs[0])?.shape,
-      problem.isContraction || graph.type(source.inputs[0])?.dataType.isByte != true
-        || family == "reduction"
+      type.shape == graph.type(node.outputs[0])?.shape
     else { return nil }
     return Candidate(value: value, producer: producer, node: source, problem: problem)
   }

@@ -6,7 +6,7 @@ import TensorModel
 /// what is quantised again with the scale that it had is left alone.
 enum QuantizationMovement {
   static let rules: [Rule] = [
-    inverse, copies, gathers, maximumPooling, nearest, quantizedCopies, quantizedPooling,
+    inverse, copies, gathers, maximumPooling, quantizedCopies, quantizedPooling,
   ]
 
   /// What reads a tensor of 8 bits as numbers of `float32` reads the integers.
@@ -86,15 +86,6 @@ enum QuantizationMovement {
     graph, id, node, problem in
     guard case .window(let window) = problem, window.function == .maximum,
       window.indices == .none, window.epilogue == .operand(0),
-      let x = graph.dequantization(node.inputs[0]), x.type.isByte, x.axis == nil
-    else { return nil }
-    return dequantizing(graph, id, node, problem, [x.source], x, axis: nil)
-  }
-
-  static let nearest = Rule("nearest(dequantize(x)) => dequantize(nearest(x))") {
-    graph, id, node, problem in
-    guard case .resample(let resample) = problem, case .nearest = resample.interpolation,
-      resample.coordinates != .cropAndResize, resample.epilogue == .operand(0),
       let x = graph.dequantization(node.inputs[0]), x.type.isByte, x.axis == nil
     else { return nil }
     return dequantizing(graph, id, node, problem, [x.source], x, axis: nil)

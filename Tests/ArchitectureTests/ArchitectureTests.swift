@@ -68,8 +68,10 @@ import Testing
     }
     #expect(declared.count > 90)
     #expect(declared.sorted() == registered.sorted())
-    let others = try Self.swiftFiles("Sources").filter {
-      !$0.hasPrefix("Sources/Operators") && !$0.hasPrefix("Sources/ModelZoo")
+    // Those who write ONNX spell its names.
+    let writers = ["Sources/Operators", "Sources/ModelZoo", "Sources/ONNXExport"]
+    let others = try Self.swiftFiles("Sources").filter { file in
+      !writers.contains { file.hasPrefix($0) }
     }
     for name in [
       "Softmax", "LayerNormalization", "MaxPool", "Einsum", "Unsqueeze", "Range", "LSTM",

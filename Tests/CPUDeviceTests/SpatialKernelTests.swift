@@ -37,24 +37,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [DataType.uint8, .int8]) func poolingOfBytes(_ type: DataType) throws {
-    for seed in 0..<40 {
-      var maker = CaseMaker(seed: seed)
-      let kernel = (0..<2).map { _ in 1 + maker.random.below(3) }
-      let pads = kernel.map { Dimension(maker.random.below($0)) }
-      let strides = (0..<2).map { _ in 1 + maker.random.below(3) }
-      let window = Window(
-        .maximum, kernel: kernel, strides: strides, dilations: [1, 1], padsBefore: pads,
-        padsAfter: pads)
-      let shape = [1 + maker.random.below(2), maker.random.pick([1, 3, 16, 17, 64, 97]), 7, 5]
-      var stepCase = StepCase(.window(window), [try maker.tensor(type, shape)])
-      stepCase.orders = [[0, 2, 3, 1]]
-      stepCase.outputOrder = [0, 2, 3, 1]
-      stepCase.gap = maker.random.chance(30) ? 2 : 0
-      #expect(try stepCase.check(seed: seed) > 0)
-    }
-  }
-
   @Test func resampling() throws {
     let interpolations: [Resample.Interpolation] = [
       .nearest(.preferFloor), .nearest(.floor), .nearest(.ceiling), .nearest(.preferCeiling),

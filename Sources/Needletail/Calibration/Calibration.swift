@@ -35,6 +35,16 @@ public struct Calibration: Sendable {
     return try encoder.encode(table) + Data("\n".utf8)
   }
 
+  /// The ranges of a network's tensors over samples as they come: `CalibrationData`, or a sequence of one's
+  /// own.
+  ///
+  /// - Throws: as `measure` does.
+  public init<Samples: AsyncSequence>(
+    samples: Samples, for model: Model
+  ) async throws where Samples.Element == [String: Tensor] {
+    self = try await Self.measure(model, over: samples)
+  }
+
   /// Runs a network in FP32 over batches of inputs by name.
   ///
   /// - Throws: whatever the batches throw; `NeedletailError` where they do not fit, or there are none.

@@ -97,7 +97,7 @@ struct LayerNormalizationOperator: Operator {
   init(_ attributes: AttributeReader) throws(OperatorError) {
     axis = try attributes.int("axis", default: -1)
     epsilon = try attributes.float("epsilon", default: 1e-5)
-    statisticsType = try attributes.int("stash_type", default: 1) == 16 ? .bfloat16 : .float32
+    statisticsType = try attributes.dataType("stash_type") == .bfloat16 ? .bfloat16 : .float32
     centers = attributes.name == "LayerNormalization"
   }
 

@@ -51,25 +51,26 @@ struct QuantizedMatMulOperator: Operator {
   func expand(_ expansion: inout Expansion) throws(OperatorError) {
     let inputs = try read(&expansion)
     let sums = try sums(&expansion, inputs)
-    guard kind != .integer else {
-      let isWide = sums.a.dataType != .float32
-      return expansion.set(
-        0,
-        try expansion.matrixProduct(
-          sums.a, sums.b, epilogue: isWide ? sums.sum : .cast(sums.sum, .int32),
-          epilogueInputs: sums.inputs))
+    var epilogue = sums.sum
+    var operands = sums.inputs
+    if kind == .integer {
+      epilogue = sums.a.dataType == .float32 ? .cast(sums.sum, .int32) : sums.sum
+    } else {
+      var scales = [inputs.aScale, inputs.bScale].compactMap { $0 }
+      if alpha != 1 { scales.append(try expansion.scalar(alpha, .float32)) }
+      let requantization = try Requantization(
+        &expansion, scales: scales, sum: sums.sum, sumInputs: sums.inputs,
+        outputScale: inputs.outputScale, zeroPoint: inputs.outputZero,
+        type: inputs.outputZero?.dataType ?? inputs.a.dataType)
+      (epilogue, operands) = (requantization.epilogue, requantization.inputs)
     }
-    var scales = [inputs.aScale, inputs.bScale].compactMap { $0 }
-    if alpha != 1 { scales.append(try expansion.scalar(alpha, .float32)) }
-    let requantization = try Requantization(
-      &expansion, scales: scales, sum: sums.sum, sumInputs: sums.inputs,
-      outputScale: inputs.outputScale, zeroPoint: inputs.outputZero,
-      type: inputs.outputZero?.dataType ?? inputs.a.dataType)
+    // Products of floats have kernels that write floats.
+    let isFloat = sums.a.dataType == .float32
+    let product = try expansion.matrixProduct(
+      sums.a, sums.b, transposesA: transposesA, transposesB: transposesB,
+      epilogue: isFloat ? .operand(0) : epilogue, epilogueInputs: isFloat ? [] : operands)
     expansion.set(
-      0,
-      try expansion.matrixProduct(
-        sums.a, sums.b, transposesA: transposesA, transposesB: transposesB,
-        epilogue: requantization.epilogue, epilogueInputs: requantization.inputs))
+      0, isFloat ? try expansion.pointwise(epilogue, [product] + operands) : product)
   }
 
   private func read(_ expansion: inout Expansion) throws(OperatorError) -> Inputs {
@@ -107,7 +108,7 @@ struct QuantizedMatMulOperator: Operator {
 
   private func sums(_ expansion: inout Expansion, _ inputs: Inputs) throws(OperatorError) -> Sums {
     if let sums = try integerSums(&expansion, inputs) { return sums }
-    if let sums = try exactFloatSums(&expansion, inputs) { return sums }
+    if let sums = try floatSums(&expansion, inputs) { return sums }
     return try wideSums(&expansion, inputs)
   }
 
@@ -132,14 +133,20 @@ struct QuantizedMatMulOperator: Operator {
       a: inputs.a, b: correction.weights, sum: correction.sum, inputs: correction.inputs)
   }
 
-  /// On numbers widened to `float32`, where no sum can leave the integers that it holds exactly.
-  private func exactFloatSums(
+  /// On numbers widened to `float32`: exact as long as sums are integers that it holds. Longer sums are rounded
+  /// far below a step of what they are quantised to; where they are the result, they must be exact.
+  private func floatSums(
     _ expansion: inout Expansion, _ inputs: Inputs
   ) throws(OperatorError) -> Sums? {
     let a = inputs.a, b = inputs.b
-    guard a.dataType.isByte, b.dataType.isByte, a.rank > 0, inputs.bias == nil,
-      let depth = a.shape[transposesA ? 0 : a.rank - 1].constant, depth <= (1 << 24) / (255 * 255)
-    else { return nil }
+    guard a.dataType.isByte, b.dataType.isByte, a.rank > 0, b.rank > 1, inputs.bias == nil else {
+      return nil
+    }
+    if kind == .integer {
+      guard let depth = a.shape[transposesA ? 0 : a.rank - 1].constant,
+        depth <= (1 << 24) / (255 * 255)
+      else { return nil }
+    }
     return Sums(
       a: try expansion.centered(a, zeroPoint: inputs.aZero, in: .float32),
       b: try expansion.centered(b, zeroPoint: inputs.bZero, in: .float32), sum: .operand(0),

@@ -101,11 +101,16 @@ struct Requantization {
     func wide(_ index: Int, _ operand: Operand) -> ScalarExpression {
       operand.dataType == .float32 ? .operand(index) : .cast(.operand(index), .float32)
     }
-    var product = scales.indices.dropFirst().reduce(wide(0, scales[0])) {
-      $0 * wide($1, scales[$1])
+    // Each step is rounded, as ONNX Runtime does: where a sum is half-way, the last bit decides.
+    var factor = scales[0]
+    for scale in scales.dropFirst() {
+      factor = try expansion.pointwise(wide(0, factor) * wide(1, scale), [factor, scale])
     }
-    if let outputScale { product = product / wide(scales.count, outputScale) }
-    let factor = try expansion.pointwise(product, scales + (outputScale.map { [$0] } ?? []))
+    if let outputScale {
+      factor = try expansion.pointwise(
+        wide(0, factor) / wide(1, outputScale), [factor, outputScale])
+    }
+    if factor.dataType != .float32 { factor = try expansion.cast(factor, to: .float32) }
     var inputs = sumInputs + [factor]
     let scaled = ScalarExpression.cast(sum, .float32) * .operand(inputs.count)
     guard outputScale != nil else {
