@@ -43,8 +43,22 @@ package final class CUDA: Device {
 
   package func estimate(_ tactic: Tactic, for step: Step, in program: Program) -> Double {
     let request = request(step, program)
-    return CUDATacticCatalog.tactics(for: request).first { $0.name == tactic.name }?
-      .estimate(request) ?? 1
+    return CUDATacticCatalog.tactic(named: tactic.name, for: request)?.estimate(request) ?? 1
+  }
+
+  package func guesses(
+    for step: Step, in program: Program
+  ) -> [(tactic: Tactic, seconds: Double)] {
+    let request = request(step, program)
+    let found = CUDATacticCatalog.tactics(for: request)
+    return found.isEmpty
+      ? [(Self.host, 1)] : found.map { (Tactic($0.name), $0.estimate(request)) }
+  }
+
+  package func supports(_ tactic: Tactic, for step: Step, in program: Program) -> Bool {
+    let request = request(step, program)
+    return CUDATacticCatalog.tactic(named: tactic.name, for: request) != nil
+      || tactic == Self.host && CUDATacticCatalog.tactics(for: request).isEmpty
   }
 
   package func adopt(code: [String: [UInt8]]) { store.adopt(code) }
@@ -103,15 +117,23 @@ package final class CUDA: Device {
 
   /// The named tactic, or the first.
   func tactic(_ wanted: Tactic?, _ step: Step, _ program: Program) -> (any CUDATactic)? {
-    let candidates = candidates(step, program)
-    return candidates.first { $0.name == wanted?.name } ?? candidates.first
+    let named = wanted.flatMap {
+      CUDATacticCatalog.tactic(named: $0.name, for: request(step, program))
+    }
+    return named ?? candidates(step, program).first
   }
 
   /// - Returns: nil for a step of the host.
   func plan(_ tactic: Tactic, _ step: Step, _ program: Program) throws(CUDAError) -> StepPlan? {
     guard let found = self.tactic(tactic, step, program) else { return nil }
+    return try plan(found, step, program)
+  }
+
+  func plan(
+    _ tactic: any CUDATactic, _ step: Step, _ program: Program
+  ) throws(CUDAError) -> StepPlan {
     let plan: StepPlan
-    do { plan = try found.plan(request(step, program)) } catch {
+    do { plan = try tactic.plan(request(step, program)) } catch {
       throw CUDAError(
         .compilation, "step '\(step.name)', tactic '\(tactic.name)': \(error.description)")
     }

@@ -2,6 +2,7 @@ import CUDADriver
 import CUDASource
 import DeviceInterface
 import DynamicTensorMemory
+import KernelModel
 import ProgramModel
 import TensorModel
 
@@ -110,7 +111,7 @@ struct StepMeasurement {
     try fill(alone)
   }
 
-  /// Numbers between -1 and 1 in floating point, zero in integers, which are indices.
+  /// Numbers between -1 and 1 in floating point, any 8-bit integers, zero in others, which are indices.
   private func fill(_ program: Program) throws(CUDAError) {
     for (places, memory) in zip(sets, memory) {
       try stream.fill(memory.address, with: 0, byteCount: memory.byteCount)
@@ -133,12 +134,13 @@ struct StepMeasurement {
   }
 
   private static func pattern(_ type: DataType) -> Tensor? {
-    guard type.isFloatingPoint else { return nil }
+    guard type.isFloatingPoint || type.isByte else { return nil }
     let count = 16384
     var state: UInt32 = 0x9E37_79B9
     let numbers = (0..<count).map { _ in
       state = state &* 1_664_525 &+ 1_013_904_223
-      return Double(Int32(bitPattern: state)) * 0x1p-31
+      let number = Double(Int32(bitPattern: state)) * 0x1p-31
+      return type.isByte ? (number * 127 + (type == .uint8 ? 128 : 0)).rounded() : number
     }
     return try? Tensor(numbers: numbers, dataType: type, shape: [count])
   }

@@ -116,11 +116,12 @@ package struct Tuner: Sendable {
   private func job(
     _ step: Step, key: String, _ program: Program, _ device: any Device, cache: TimingCache
   ) -> Job {
-    let tactics = device.tactics(for: step, in: program)
+    let guesses = device.guesses(for: step, in: program)
+    let tactics = guesses.map(\.tactic)
     let times = cache.times(deviceClass: device.deviceClass, key: key)
       .filter { time in tactics.contains { $0.name == time.key } }
     return Job(
-      step: step, available: tactics, ranked: ranking(tactics, step, program, device), times: times)
+      step: step, available: tactics, ranked: ranking(guesses), times: times)
   }
 
   /// The tactics of a step that are to be measured.
@@ -174,10 +175,9 @@ package struct Tuner: Sendable {
 
   /// Tactics by the cost model's guess, without those that are hopeless.
   private func ranking(
-    _ tactics: [Tactic], _ step: Step, _ program: Program, _ device: any Device
+    _ estimates: [(tactic: Tactic, seconds: Double)]
   ) -> [(tactic: Tactic, estimate: Double)] {
-    let estimates = tactics.map { ($0, device.estimate($0, for: step, in: program)) }
-    let best = estimates.map(\.1).min() ?? 0
+    let best = estimates.map(\.seconds).min() ?? 0
     return estimates.enumerated()
       .filter { level.rawValue == 5 || $0.element.1 <= best * Self.hopeless }
       .sorted { ($0.element.1, $0.offset) < ($1.element.1, $1.offset) }
