@@ -32,7 +32,7 @@ enum GraphTimer {
     budget: MeasurementBudget
   ) throws(CUDAError) -> Double {
     let gpu = executable.device.gpu
-    guard let plan = executable.plans[step], !plan.launches.isEmpty else { return 0 }
+    guard let plan = executable.plans[step], !plan.isEmpty else { return 0 }
     var recorder = try GraphRecorder(gpu)
     var before: [GraphRecorder.Node] = []
     for repetition in 0..<repetitions {
@@ -41,6 +41,13 @@ enum GraphTimer {
         before = [
           try recorder.addZeros(
             at: places.workspace(step), byteCount: plan.zeroedWorkspaceBytes, after: before)
+        ]
+      }
+      if let product = plan.product {
+        before = [
+          try recorder.add(
+            try places.product(product, step), by: try executable.device.theMatrixLibrary(),
+            after: before)
         ]
       }
       for launch in plan.launches {

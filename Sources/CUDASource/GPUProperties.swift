@@ -17,6 +17,8 @@ package struct GPUProperties: Hashable, Sendable {
   package var scalarMultiplyAdds: Double
   /// Multiply-adds of FP16 on the tensor cores, per second and chip.
   package var matrixMultiplyAdds: Double
+  /// Whether cuBLASLt is there.
+  package var hasMatrixLibrary = false
 
   package init(
     architecture: Int, multiprocessors: Int, sharedBytesPerBlock: Int,

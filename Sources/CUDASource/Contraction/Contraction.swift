@@ -227,11 +227,19 @@ extension Contraction {
       let isDeep = a.isContiguous(along: x.depth) || !a.isContiguous(along: x.line)
       let merged = batchAxes.filter { isDeep && y.batch[$0] == 0 }
       let kept = batchAxes.filter { !merged.contains($0) }
-      let axes = OutputAxes(batch: kept, rows: merged + [rank - 2], column: rank - 1)
+      // Rows as they lie in a, so that they are one axis where they can be.
+      let strides = merged.map { x.batch[$0] } + [a.strides[x.line]]
+      var rows = zip(merged + [rank - 2], strides).map { (axis: $0, stride: $1) }
+      if strides.allSatisfy({ $0 > 0 }) {
+        rows = rows.enumerated().sorted {
+          ($1.element.stride, $0.offset) < ($0.element.stride, $1.offset)
+        }
+        .map(\.element)
+      }
+      let axes = OutputAxes(batch: kept, rows: rows.map(\.axis), column: rank - 1)
       let operandA = ContractionOperand(
         argument: .input(0), offset: a.offset, batchStrides: kept.map { x.batch[$0] },
-        lines: merged.map { PackedAxis(output.shape[$0], stride: x.batch[$0]) }
-          + [PackedAxis(a.shape[x.line], stride: a.strides[x.line])],
+        lines: rows.map { PackedAxis(output.shape[$0.axis], stride: $0.stride) },
         channels: PackedAxis(a.shape[x.depth], stride: a.strides[x.depth]))
       let operandB = ContractionOperand(
         argument: .input(1), offset: b.offset, batchStrides: kept.map { y.batch[$0] },
