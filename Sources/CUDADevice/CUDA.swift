@@ -3,18 +3,23 @@ package import CUDASource
 package import DeviceInterface
 import KernelModel
 package import ProgramModel
+import Synchronization
 
 /// An NVIDIA GPU.
 package final class CUDA: Device {
   let gpu: GPU
   let store: KernelStore
   package let properties: GPUProperties
+  private let matrixLibrary = Mutex<MatrixLibrary?>(nil)
 
   /// - Throws: `DeviceError` where there is no driver, an old driver, no such GPU, or a GPU before Ampere.
   package init(index: Int) throws(DeviceError) {
     do {
       gpu = try GPU(try Driver(), index: index)
-      properties = try GPUProperties(gpu)
+      var properties = try GPUProperties(gpu)
+      properties.hasMatrixLibrary =
+        MatrixLibrary.path(newestMajor: gpu.driver.version / 1000) != nil
+      self.properties = properties
     } catch { throw DeviceError(error.description) }
     guard properties.architecture >= 80 else {
       throw DeviceError(
@@ -43,8 +48,22 @@ package final class CUDA: Device {
 
   package func estimate(_ tactic: Tactic, for step: Step, in program: Program) -> Double {
     let request = request(step, program)
-    return CUDATacticCatalog.tactics(for: request).first { $0.name == tactic.name }?
-      .estimate(request) ?? 1
+    return CUDATacticCatalog.tactic(named: tactic.name, for: request)?.estimate(request) ?? 1
+  }
+
+  package func guesses(
+    for step: Step, in program: Program
+  ) -> [(tactic: Tactic, seconds: Double)] {
+    let request = request(step, program)
+    let found = CUDATacticCatalog.tactics(for: request)
+    return found.isEmpty
+      ? [(Self.host, 1)] : found.map { (Tactic($0.name), $0.estimate(request)) }
+  }
+
+  package func supports(_ tactic: Tactic, for step: Step, in program: Program) -> Bool {
+    let request = request(step, program)
+    return CUDATacticCatalog.tactic(named: tactic.name, for: request) != nil
+      || tactic == Self.host && CUDATacticCatalog.tactics(for: request).isEmpty
   }
 
   package var hostTactic: Tactic? { Self.host }
@@ -99,6 +118,16 @@ package final class CUDA: Device {
     }
   }
 
+  /// cuBLASLt, opened when it is first needed.
+  func theMatrixLibrary() throws(CUDAError) -> MatrixLibrary {
+    if let known = matrixLibrary.withLock({ $0 }) { return known }
+    let opened = try MatrixLibrary(gpu)
+    return matrixLibrary.withLock { library in
+      library = library ?? opened
+      return library ?? opened
+    }
+  }
+
   /// The tactic of steps that the host computes.
   static let host = Tactic("host")
 
@@ -113,15 +142,23 @@ package final class CUDA: Device {
   /// The named tactic, or the first; nil for a step of the host.
   func tactic(_ wanted: Tactic?, _ step: Step, _ program: Program) -> (any CUDATactic)? {
     guard wanted != Self.host else { return nil }
-    let candidates = candidates(step, program)
-    return candidates.first { $0.name == wanted?.name } ?? candidates.first
+    let named = wanted.flatMap {
+      CUDATacticCatalog.tactic(named: $0.name, for: request(step, program))
+    }
+    return named ?? candidates(step, program).first
   }
 
   /// - Returns: nil for a step of the host.
   func plan(_ tactic: Tactic, _ step: Step, _ program: Program) throws(CUDAError) -> StepPlan? {
     guard let found = self.tactic(tactic, step, program) else { return nil }
+    return try plan(found, step, program)
+  }
+
+  func plan(
+    _ tactic: any CUDATactic, _ step: Step, _ program: Program
+  ) throws(CUDAError) -> StepPlan {
     let plan: StepPlan
-    do { plan = try found.plan(request(step, program)) } catch {
+    do { plan = try tactic.plan(request(step, program)) } catch {
       throw CUDAError(
         .compilation, "step '\(step.name)', tactic '\(tactic.name)': \(error.description)")
     }

@@ -73,10 +73,12 @@ package final class CUDAContext: ExecutableContext {
   ) throws(CUDAError) -> [Segment] {
     var segments: [Segment] = []
     var pending: [Int] = []
+    // A library's work is only known as part of a graph.
+    func isByLibrary(_ step: Int) -> Bool { executable.plans[step]?.product != nil }
     func close() throws(CUDAError) {
       guard !pending.isEmpty else { return }
       segments.append(
-        executable.options.launchesTogether
+        executable.options.launchesTogether || pending.contains(where: isByLibrary)
           ? .graph(try graph(executable, pending, places))
           : .kernels(try kernels(executable, pending, places)))
       pending = []
@@ -106,6 +108,13 @@ package final class CUDAContext: ExecutableContext {
         before = [
           try recorder.addZeros(
             at: places.workspace(step), byteCount: plan.zeroedWorkspaceBytes, after: before)
+        ]
+      }
+      if let product = plan.product {
+        before = [
+          try recorder.add(
+            try places.product(product, step), by: try executable.device.theMatrixLibrary(),
+            after: before)
         ]
       }
       for launch in plan.launches {

@@ -25,6 +25,9 @@ package final class CUDAExecutable: Executable {
   package var arenaLowerBound: Int { memory.lowerBound }
   package var weightBytes: Int { weights.byteCount }
   package var code: [String: [UInt8]] { device.store.code(kernels.keys) }
+  package func floorSeconds(ofStep index: Int) -> Double? {
+    plans[index] == nil ? nil : device.properties.floorSeconds(of: program.steps[index])
+  }
   package var hostSteps: [Int] { plans.indices.filter { plans[$0] == nil } }
 
   init(
@@ -38,7 +41,7 @@ package final class CUDAExecutable: Executable {
       let tactic = device.tactic(wanted, step, program)
       used.append(tactic.map { Tactic($0.name) } ?? CUDA.host)
       var plan: StepPlan?
-      if let tactic { plan = try device.plan(Tactic(tactic.name), step, program) }
+      if let tactic { plan = try device.plan(tactic, step, program) }
       plans.append(plan)
       costs.append(tactic?.estimate(device.request(step, program)) ?? 1)
     }

@@ -16,8 +16,9 @@ struct DeviceWeights {
     _ program: Program, _ plans: [StepPlan?], _ kernels: [KernelSource: Kernel], device: CUDA
   ) throws(CUDAError) {
     let stream = try GPUStream(device.gpu)
-    let resident = Self.constants(program, plans) { $0.launches }
-    let preparing = Self.constants(program, plans) { $0.preparation }.subtracting(resident)
+    let resident = Self.constants(program, plans) { $0.arguments }
+    let preparing = Self.constants(program, plans) { $0.preparation.flatMap(\.arguments) }
+      .subtracting(resident)
     var kept = Pool()
     let residentOffsets = resident.sorted().map { ($0, kept.add(program[$0].byteCount)) }
     let preparedOffsets = plans.map { plan in (plan?.prepared ?? []).map { kept.add($0) } }
@@ -68,11 +69,11 @@ struct DeviceWeights {
 
   /// The constant buffers that the chosen launches read.
   private static func constants(
-    _ program: Program, _ plans: [StepPlan?], _ launches: (StepPlan) -> [KernelLaunch]
+    _ program: Program, _ plans: [StepPlan?], _ arguments: (StepPlan) -> [KernelLaunch.Argument]
   ) -> Set<BufferID> {
     var result: Set<BufferID> = []
     for (step, plan) in zip(program.steps, plans) {
-      for argument in (plan.map(launches) ?? []).flatMap(\.arguments) {
+      for argument in plan.map(arguments) ?? [] {
         guard let index = argument.inputIndex, let view = step.inputs[index],
           program.constant(view) != nil
         else { continue }

@@ -58,6 +58,37 @@ struct Places {
     return result
   }
 
+  /// A library's product, which counts columns where we count rows: both sides are transposed.
+  func product(_ product: LibraryProduct, _ index: Int) throws(CUDAError) -> MatrixLibrary.Product {
+    func place(_ argument: KernelLaunch.Argument) throws(CUDAError) -> UInt64 {
+      switch argument {
+      case .input(let input): try address(.input(input), index)
+      case .output(let output): try address(.output(output), index)
+      case .workspace(let offset): try address(.workspace(offset), index)
+      case .prepared(let prepared): try address(.prepared(prepared), index)
+      case .tensorMap(let map): try address(map.base, index)
+      }
+    }
+    func matrix(
+      _ matrix: LibraryProduct.Matrix, lines: Int, length: Int
+    ) throws(CUDAError) -> MatrixLibrary.Matrix {
+      MatrixLibrary.Matrix(
+        address: try place(matrix.argument), rows: matrix.isTransposed ? lines : length,
+        columns: matrix.isTransposed ? length : lines, leading: matrix.leading,
+        isTransposed: matrix.isTransposed)
+    }
+    var bias: UInt64?
+    if let argument = product.bias { bias = try place(argument) }
+    var added: UInt64?
+    if let argument = product.residual { added = try place(argument) }
+    return MatrixLibrary.Product(
+      a: try matrix(product.b, lines: product.depth, length: product.columns),
+      b: try matrix(product.a, lines: product.rows, length: product.depth),
+      result: try matrix(product.output, lines: product.rows, length: product.columns),
+      added: added, bias: bias, workspace: try place(product.workspace),
+      workspaceBytes: product.workspaceBytes, choice: product.choice)
+  }
+
   private func address(_ base: TensorMap.Base, _ index: Int) throws(CUDAError) -> UInt64 {
     let step = executable.program.steps[index]
     switch base {

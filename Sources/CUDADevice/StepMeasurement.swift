@@ -2,6 +2,7 @@ import CUDADriver
 import CUDASource
 import DeviceInterface
 import DynamicTensorMemory
+import KernelModel
 import ProgramModel
 import TensorModel
 
@@ -31,7 +32,7 @@ enum GraphTimer {
     budget: MeasurementBudget
   ) throws(CUDAError) -> Double {
     let gpu = executable.device.gpu
-    guard let plan = executable.plans[step], !plan.launches.isEmpty else { return 0 }
+    guard let plan = executable.plans[step], !plan.isEmpty else { return 0 }
     var recorder = try GraphRecorder(gpu)
     var before: [GraphRecorder.Node] = []
     for repetition in 0..<repetitions {
@@ -40,6 +41,13 @@ enum GraphTimer {
         before = [
           try recorder.addZeros(
             at: places.workspace(step), byteCount: plan.zeroedWorkspaceBytes, after: before)
+        ]
+      }
+      if let product = plan.product {
+        before = [
+          try recorder.add(
+            try places.product(product, step), by: try executable.device.theMatrixLibrary(),
+            after: before)
         ]
       }
       for launch in plan.launches {
@@ -110,7 +118,7 @@ struct StepMeasurement {
     try fill(alone)
   }
 
-  /// Numbers between -1 and 1 in floating point, zero in integers, which are indices.
+  /// Numbers between -1 and 1 in floating point, any 8-bit integers, zero in others, which are indices.
   private func fill(_ program: Program) throws(CUDAError) {
     for (places, memory) in zip(sets, memory) {
       try stream.fill(memory.address, with: 0, byteCount: memory.byteCount)
@@ -133,12 +141,13 @@ struct StepMeasurement {
   }
 
   private static func pattern(_ type: DataType) -> Tensor? {
-    guard type.isFloatingPoint else { return nil }
+    guard type.isFloatingPoint || type.isByte else { return nil }
     let count = 16384
     var state: UInt32 = 0x9E37_79B9
     let numbers = (0..<count).map { _ in
       state = state &* 1_664_525 &+ 1_013_904_223
-      return Double(Int32(bitPattern: state)) * 0x1p-31
+      let number = Double(Int32(bitPattern: state)) * 0x1p-31
+      return type.isByte ? (number * 127 + (type == .uint8 ? 128 : 0)).rounded() : number
     }
     return try? Tensor(numbers: numbers, dataType: type, shape: [count])
   }

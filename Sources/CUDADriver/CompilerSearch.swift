@@ -19,6 +19,17 @@ struct CompilerSearch {
     return nil
   }
 
+  /// The path of another of CUDA's libraries: the newest in the folders that are searched.
+  func path(of name: String, package: String) -> String? {
+    let places = folders + packageFolders.map { "\($0)/nvidia/\(package)/lib" }
+    for folder in places {
+      for major in majors where files.fileExists(atPath: "\(folder)/\(name).so.\(major)") {
+        return "\(folder)/\(name).so.\(major)"
+      }
+    }
+    return nil
+  }
+
   /// What a user is told where nothing is found.
   static let advice =
     "install a CUDA toolkit, or 'pip install nvidia-cuda-nvrtc', or set \(Knob.nvrtcFolder.rawValue) to the "
@@ -47,6 +58,12 @@ struct CompilerSearch {
   }
 
   private var pythonFolders: [String] {
+    packageFolders.flatMap { package in
+      majors.map { "\(package)/nvidia/cu\($0)/lib" } + ["\(package)/nvidia/cuda_nvrtc/lib"]
+    }
+  }
+
+  private var packageFolders: [String] {
     var roots = [Knob.virtualEnvironment.value].compactMap { $0 }
     for folder in (Knob.searchPath.value ?? "").split(separator: ":") {
       if files.fileExists(atPath: "\(folder)/python3") {
@@ -61,9 +78,7 @@ struct CompilerSearch {
         packages += ["\(version)/site-packages", "\(version)/dist-packages"]
       }
     }
-    return packages.flatMap { package in
-      majors.map { "\(package)/nvidia/cu\($0)/lib" } + ["\(package)/nvidia/cuda_nvrtc/lib"]
-    }
+    return packages
   }
 
   private func entries(of folder: String, withPrefix prefix: String) -> [String] {

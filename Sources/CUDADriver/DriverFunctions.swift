@@ -34,6 +34,8 @@ struct DriverFunctions: Sendable {
   let createStream: @convention(c) (Out<Pointer?>, UInt32) -> Status
   let destroyStream: @convention(c) (Pointer?) -> Status
   let synchronizeStream: @convention(c) (Pointer?) -> Status
+  let beginCapture: @convention(c) (Pointer?, Int32) -> Status
+  let endCapture: @convention(c) (Pointer?, Out<Pointer?>) -> Status
   let createEvent: @convention(c) (Out<Pointer?>, UInt32) -> Status
   let destroyEvent: @convention(c) (Pointer?) -> Status
   let recordEvent: @convention(c) (Pointer?, Pointer?) -> Status
@@ -61,6 +63,8 @@ struct DriverFunctions: Sendable {
       Out<Pointer?>, Pointer?, UnsafePointer<Pointer?>?, Int, UnsafeRawPointer,
       Pointer?
     ) -> Status
+  let addChildNode:
+    @convention(c) (Out<Pointer?>, Pointer?, UnsafePointer<Pointer?>?, Int, Pointer?) -> Status
   let instantiateGraph: @convention(c) (Out<Pointer?>, Pointer?, UInt64) -> Status
   let destroyExecutableGraph: @convention(c) (Pointer?) -> Status
   let launchGraph: @convention(c) (Pointer?, Pointer?) -> Status
@@ -115,6 +119,8 @@ struct DriverFunctions: Sendable {
     createStream = try library.function("cuStreamCreate")
     destroyStream = try library.function("cuStreamDestroy_v2")
     synchronizeStream = try library.function("cuStreamSynchronize")
+    beginCapture = try library.function("cuStreamBeginCapture_v2")
+    endCapture = try library.function("cuStreamEndCapture")
     createEvent = try library.function("cuEventCreate")
     destroyEvent = try library.function("cuEventDestroy_v2")
     recordEvent = try library.function("cuEventRecord")
@@ -129,6 +135,7 @@ struct DriverFunctions: Sendable {
     destroyGraph = try library.function("cuGraphDestroy")
     addKernelNode = try library.function("cuGraphAddKernelNode_v2")
     addFillNode = try library.function("cuGraphAddMemsetNode")
+    addChildNode = try library.function("cuGraphAddChildGraphNode")
     instantiateGraph = try library.function("cuGraphInstantiateWithFlags")
     destroyExecutableGraph = try library.function("cuGraphExecDestroy")
     launchGraph = try library.function("cuGraphLaunch")

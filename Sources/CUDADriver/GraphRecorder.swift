@@ -85,6 +85,30 @@ package struct GraphRecorder: ~Copyable {
     return Node(handle: Handle(node), isKernel: false)
   }
 
+  /// Adds what a library puts into a stream for a product.
+  package mutating func add(
+    _ product: MatrixLibrary.Product, by library: MatrixLibrary, after predecessors: [Node]
+  ) throws(CUDAError) -> Node {
+    let stream = try GPUStream(gpu)
+    // CU_STREAM_CAPTURE_MODE_RELAXED: the library may load kernels meanwhile.
+    try gpu.check(
+      gpu.driver.functions.beginCapture(stream.handle.pointer, 2), "cuStreamBeginCapture")
+    var failure: CUDAError?
+    do throws(CUDAError) { try library.enqueue(product, on: stream) } catch { failure = error }
+    var captured: UnsafeMutableRawPointer?
+    let status = gpu.driver.functions.endCapture(stream.handle.pointer, &captured)
+    defer { if let captured { _ = gpu.driver.functions.destroyGraph(captured) } }
+    if let failure { throw failure }
+    try gpu.check(status, "cuStreamEndCapture")
+    let before = predecessors.map { Optional($0.handle.pointer) }
+    var node: UnsafeMutableRawPointer?
+    try gpu.check(
+      gpu.driver.functions.addChildNode(&node, graph.pointer, before, before.count, captured),
+      "cuGraphAddChildGraphNode")
+    guard let node else { throw CUDAError(.driver, "the driver gave no graph node") }
+    return Node(handle: Handle(node), isKernel: false)
+  }
+
   package consuming func finish() throws(CUDAError) -> ExecutableGraph {
     var pointer: UnsafeMutableRawPointer?
     try gpu.check(

@@ -54,6 +54,15 @@ package enum CUDATacticCatalog {
     return result
   }
 
+  /// The tactic of a name; nil where there is none.
+  package static func tactic(named name: String, for request: CUDARequest) -> (any CUDATactic)? {
+    guard request.isAddressable else { return nil }
+    for family in families {
+      if let found = family(request).first(where: { $0.name == name }) { return found }
+    }
+    return nil
+  }
+
   private static let families: [@Sendable (CUDARequest) -> [any CUDATactic]] = [
     HopperKernels.tactics,
     ContractionKernels.tactics,

@@ -34,6 +34,9 @@ extension DataType {
     }
   }
 
+  /// An 8-bit integer's name in matrix instructions.
+  package var byteName: String { self == .int8 ? "s8" : "u8" }
+
   /// A type of the same size that moves without being understood.
   package var cudaBits: String? {
     switch byteCount {

@@ -100,6 +100,18 @@ private struct ExpressionWriter {
     return declare(try ScalarFunctionText.rounded(value), "float")
   }
 
+  /// Rounding, zero point and limits of an 8-bit integer as one function; nil where the argument is not in
+  /// single precision.
+  private mutating func write(
+    _ quantized: Quantization
+  ) throws(CUDASourceError) -> OperandText? {
+    let x = try write(quantized.argument)
+    guard x.type == .float32, let type = quantized.type.cudaArithmetic else { return nil }
+    return OperandText(
+      "(\(type))quantized(\(x.text), \(quantized.zero), \(quantized.low), \(quantized.high))",
+      quantized.type)
+  }
+
   private mutating func compute(_ expression: ScalarExpression) throws(CUDASourceError)
     -> OperandText
   {
@@ -107,6 +119,13 @@ private struct ExpressionWriter {
     case .unary(let function, let a):
       let x = try function.isDiscontinuous ? writeRounded(a) : write(a)
       return try ScalarFunctionText.unary(function, x)
+    case .binary(.divide, let a, .constant(let divisor, .float32))
+    where Quantization.isOrdinary(divisor):
+      let x = try write(a)
+      let reciprocal = DataType.float32.cudaLiteral(Double(1 / Float(divisor)))
+      return OperandText(
+        "exact_quotient(\(x.text), \(DataType.float32.cudaLiteral(divisor)), \(reciprocal))",
+        .float32)
     case .binary(let function, let a, let b):
       let x = try function.isDiscontinuous ? writeRounded(a) : write(a)
       let y = try function.isDiscontinuous ? writeRounded(b) : write(b)
@@ -117,6 +136,7 @@ private struct ExpressionWriter {
       let y = try write(b)
       return OperandText("\(c.text) ? \(x.text) : \(y.text)", x.type)
     case .cast(let a, let type):
+      if let quantized = Quantization(a, to: type), let text = try write(quantized) { return text }
       let x = try type.isFloatingPoint ? write(a) : writeRounded(a)
       return try ScalarFunctionText.cast(x, to: type)
     case .operand, .constant, .integer, .index: return try write(expression)
@@ -256,8 +276,8 @@ private enum ScalarFunctionText {
     case .moduloTruncate: text = call("fmod")
     case .moduloFloor: text = "modulo_floor(\(x), \(y))"
     case .power: text = call("pow")
-    case .minimum: text = "\(x) != \(x) || \(x) < \(y) ? \(x) : \(y)"
-    case .maximum: text = "\(x) != \(x) || \(x) > \(y) ? \(x) : \(y)"
+    case .minimum: text = "smaller(\(x), \(y))"
+    case .maximum: text = "larger(\(x), \(y))"
     case .arcTangent2: text = call("atan2")
     default: text = isDouble ? "NAN_D" : "NAN_F"
     }

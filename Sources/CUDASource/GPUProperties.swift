@@ -1,3 +1,7 @@
+import KernelModel
+package import ProgramModel
+import TensorModel
+
 /// What kernel choices depend on, read off a GPU, or of a chip that is known.
 package struct GPUProperties: Hashable, Sendable {
   /// Compute capability: 80, 90.
@@ -13,6 +17,8 @@ package struct GPUProperties: Hashable, Sendable {
   package var scalarMultiplyAdds: Double
   /// Multiply-adds of FP16 on the tensor cores, per second and chip.
   package var matrixMultiplyAdds: Double
+  /// Whether cuBLASLt is there.
+  package var hasMatrixLibrary = false
 
   package init(
     architecture: Int, multiprocessors: Int, sharedBytesPerBlock: Int,
@@ -39,6 +45,20 @@ package struct GPUProperties: Hashable, Sendable {
     architecture: 90, multiprocessors: 132, sharedBytesPerBlock: 232_448,
     sharedBytesPerMultiprocessor: 233_472, cacheBytes: 50 << 20, memoryBandwidth: 4.4e12,
     scalarMultiplyAdds: 26e12, matrixMultiplyAdds: 370e12)
+
+  /// The seconds that no kernel for a step stays under: its operands move through device memory once, its
+  /// products through the fastest units for their type.
+  package func floorSeconds(of step: Step) -> Double {
+    let type = step.inputs.first.flatMap { $0?.dataType }
+    let rate =
+      switch type {
+      case .float16, .bfloat16: matrixMultiplyAdds
+      case .int8, .uint8: matrixMultiplyAdds * 2
+      case .float32 where step.arithmetic == .tensorFloat32: matrixMultiplyAdds / 2
+      default: scalarMultiplyAdds
+      }
+    return max(step.trafficBytes / memoryBandwidth, step.multiplyAdds / rate)
+  }
 
   /// The name that compilers know the chip by; `a`: with the instructions of this generation alone.
   package var compilerArchitecture: String {

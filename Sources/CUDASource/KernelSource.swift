@@ -85,6 +85,15 @@ package struct StepPlan: Hashable, Sendable {
   package var preparation: [KernelLaunch]
   /// Bytes that must be zero before the first launch of every run, from the start of the workspace.
   package var zeroedWorkspaceBytes: Int
+  /// What a library computes before the launches.
+  package var product: LibraryProduct?
+
+  /// Whether nothing has to run.
+  package var isEmpty: Bool { launches.isEmpty && product == nil }
+  /// What the step takes when it runs.
+  package var arguments: [KernelLaunch.Argument] {
+    (product?.arguments ?? []) + launches.flatMap(\.arguments)
+  }
 
   package init(
     launches: [KernelLaunch], workspaceBytes: Int = 0, prepared: [Int] = [],

@@ -5,10 +5,10 @@ package enum Prelude {
   package static let text = machine + portable
 
   /// What only a GPU's compiler understands.
-  static let machine = attributes + types + instructions + warps + matrices
+  static let machine = attributes + types + instructions + warps + matrices + byteMatrices
 
   /// The rest, in terms of the machine's functions.
-  package static let portable = conversions + integers + atomics
+  package static let portable = conversions + integers + atomics + copies
 
   private static let attributes = #"""
     #define DEVICE __device__ __forceinline__
@@ -58,6 +58,10 @@ package enum Prelude {
     /* The larger number; NaN where either is. */
     DEVICE float larger(float x, float y) { float r; asm("max.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
     DEVICE double larger(double x, double y) { return x != x || x > y ? x : y; }
+    DEVICE float smaller(float x, float y) { float r; asm("min.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
+    DEVICE double smaller(double x, double y) { return x != x || x < y ? x : y; }
+    /* The nearest integer, the even one of two, clamped to 32 bits; NaN gives 0. */
+    DEVICE int32_t nearest_integer(float x) { int32_t r; asm("cvt.rni.s32.f32 %0, %1;" : "=r"(r) : "f"(x)); return r; }
     /* 2 to the power of x, to about 22 bits; tiny results are zero. */
     DEVICE float power_of_two(float x) { float r; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x)); return r; }
 
@@ -150,6 +154,17 @@ package enum Prelude {
       y = y < low ? low : y;
       return (int32_t)(y > high ? high : y);
     }
+    /* nearest(x) + zero, between low and high; NaN gives 0. */
+    DEVICE int32_t quantized(float x, int32_t zero, int32_t low, int32_t high) {
+      const int32_t y = max(min(nearest_integer(x), high - zero), low - zero) + zero;
+      return zero == 0 || x == x ? y : 0;
+    }
+    /* x / y, rounded as a division is where it is not subnormal, with r = 1 / y rounded; y and r are far from the ends of the range. */
+    DEVICE float exact_quotient(float x, float y, float r) {
+      const float q = x * r;
+      const float p = fmaf(fmaf(-q, y, x), r, q);
+      return fabsf(q) < INFINITY_F ? fmaf(fmaf(-p, y, x), r, p) : q;
+    }
     template <class S> DEVICE uint64_t real_to_unsigned(S x) {
       return x != x || x <= 0 ? 0 : x >= (S)18446744073709551615.0 ? ~0ull : (uint64_t)x;
     }
@@ -181,6 +196,20 @@ package enum Prelude {
           const uint32_t changed = (uint32_t)to_bits(change(old)) << shift;
           seen = atomic_compare_exchange(place, expected, (expected & ~mask) | changed);
         } while (seen != expected);
+      }
+    }
+
+    """#
+
+  private static let copies = #"""
+    /* Bytes from global to shared memory without waiting; where not wanted, a pattern at once. */
+    template <int bytes> DEVICE void copy_async_or_fill(void* shared, const void* global, bool wanted, uint32_t pattern) {
+      if (wanted) {
+        copy_async<bytes>(shared, global, true);
+      } else {
+        Vector<uint32_t, bytes / 4> fill;
+        for (int j = 0; j < bytes / 4; j++) fill.at[j] = pattern;
+        store_vector((uint32_t*)shared, fill);
       }
     }
 
@@ -242,4 +271,19 @@ package enum Prelude {
     template <int pending> DEVICE void copy_async_wait() { asm volatile("cp.async.wait_group %0;" :: "n"(pending) : "memory"); }
 
     """#
+
+  /// `d += a * b` on a warp of 8-bit integers: a 16 x 32 (row), b 32 x 8 (column); fragments are those of
+  /// 16-bit elements, with two bytes in the place of each.
+  private static let byteMatrices =
+    ["u8", "s8"].flatMap { a in ["u8", "s8"].map { byteProduct(a, $0) } }.joined() + "\n"
+
+  private static func byteProduct(_ a: String, _ b: String) -> String {
+    #"""
+    DEVICE void mma_\#(a)_\#(b)(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+      asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.\#(a).\#(b).s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+
+    """#
+  }
 }

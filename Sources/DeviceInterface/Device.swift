@@ -31,6 +31,12 @@ package protocol Device: Sendable {
   /// The tactic with which a step runs on the host, where the host is not the device.
   var hostTactic: Tactic? { get }
 
+  /// The ways to compute a step with the cost model's guesses, in seconds, in the order of `tactics`.
+  func guesses(for step: Step, in program: Program) -> [(tactic: Tactic, seconds: Double)]
+
+  /// Whether a tactic can compute a step.
+  func supports(_ tactic: Tactic, for step: Step, in program: Program) -> Bool
+
   /// Takes over what an engine's section for this device class has compiled.
   func adopt(code: [String: [UInt8]])
 
@@ -59,6 +65,16 @@ extension Device {
   package func workspaceBytes(
     of tactic: Tactic, for step: Step, in program: Program
   ) throws(DeviceError) -> Int { 0 }
+
+  package func guesses(
+    for step: Step, in program: Program
+  ) -> [(tactic: Tactic, seconds: Double)] {
+    tactics(for: step, in: program).map { ($0, estimate($0, for: step, in: program)) }
+  }
+
+  package func supports(_ tactic: Tactic, for step: Step, in program: Program) -> Bool {
+    tactics(for: step, in: program).contains(tactic)
+  }
 
   package func adopt(code: [String: [UInt8]]) {}
 
@@ -99,6 +115,9 @@ package protocol Executable: Sendable {
   var tactics: [Tactic] { get }
   /// Steps that the device has no kernel for, which the host computes with copies to and fro.
   var hostSteps: [Int] { get }
+  /// The seconds that no kernel for a step stays under, by the device's measured limits: to move its operands
+  /// through memory once, or to multiply and add. Nil where the device does not know its limits.
+  func floorSeconds(ofStep index: Int) -> Double?
   /// What was compiled for the program, by a key of the device's own: kept in engines.
   var code: [String: [UInt8]] { get }
   func makeContext() throws(DeviceError) -> any ExecutableContext
@@ -107,6 +126,7 @@ package protocol Executable: Sendable {
 extension Executable {
   package var hostSteps: [Int] { [] }
   package var code: [String: [UInt8]] { [:] }
+  package func floorSeconds(ofStep index: Int) -> Double? { nil }
 }
 
 /// What one thread uses at a time to run a program.

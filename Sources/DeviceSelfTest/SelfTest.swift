@@ -29,7 +29,8 @@ package struct SelfTest: Sendable {
 
   /// Every family of cases.
   package static let families: [Family] =
-    ContractionCases.families + DirectCases.families + MovementCases.families
+    ContractionCases.families + IntegerContractionCases.families + DirectCases.families
+    + MovementCases.families
     + ReductionCases.families + SequenceCases.families + HopperCases.families
     + ByteCases.families
 

@@ -119,11 +119,13 @@ package struct Tuner: Sendable {
   private func job(
     _ step: Step, key: String, _ program: Program, _ device: any Device, cache: TimingCache
   ) throws(DeviceError) -> Job {
-    let tactics = try admitted(device.tactics(for: step, in: program), step, program, device)
+    var guesses = device.guesses(for: step, in: program)
+    let tactics = try admitted(guesses.map(\.tactic), step, program, device)
+    if tactics.count < guesses.count { guesses.removeAll { !tactics.contains($0.tactic) } }
     let times = cache.times(deviceClass: device.deviceClass, key: key)
       .filter { time in tactics.contains { $0.name == time.key } }
     return Job(
-      step: step, available: tactics, ranked: ranking(tactics, step, program, device), times: times)
+      step: step, available: tactics, ranked: ranking(guesses), times: times)
   }
 
   /// The tactics that stay within the workspace; where none does, the one that needs least.
@@ -191,10 +193,9 @@ package struct Tuner: Sendable {
 
   /// Tactics by the cost model's guess, without those that are hopeless.
   private func ranking(
-    _ tactics: [Tactic], _ step: Step, _ program: Program, _ device: any Device
+    _ estimates: [(tactic: Tactic, seconds: Double)]
   ) -> [(tactic: Tactic, estimate: Double)] {
-    let estimates = tactics.map { ($0, device.estimate($0, for: step, in: program)) }
-    let best = estimates.map(\.1).min() ?? 0
+    let best = estimates.map(\.seconds).min() ?? 0
     return estimates.enumerated()
       .filter { level.rawValue == 5 || $0.element.1 <= best * Self.hopeless }
       .sorted { ($0.element.1, $0.offset) < ($1.element.1, $1.offset) }

@@ -39,20 +39,26 @@ package struct StoredTactics: TacticSource {
   package func choose(
     for program: Program, on device: any Device
   ) throws(NeedletailError) -> TunedProgram {
-    var cache = TimingCache()
-    var tuned: TunedProgram
-    let tuner = Tuner(level: .costModel, workspaceBytes: workspaceBytes)
-    do { tuned = try tuner.tune(program, on: device, cache: &cache) } catch {
-      throw NeedletailError(.device, error.description)
-    }
-    guard let section else { return tuned }
-    for (index, step) in program.steps.enumerated() {
-      guard let stored = section.choices[TimingCache.key(for: step, in: program)],
-        device.tactics(for: step, in: program).contains(stored.tactic)
+    var known: [String: TacticChoice] = [:]
+    let keys = program.steps.map { TimingCache.key(for: $0, in: program) }
+    for (step, key) in zip(program.steps, keys) where known[key] == nil {
+      guard let stored = section?.choices[key],
+        device.supports(stored.tactic, for: step, in: program)
       else { continue }
-      tuned.choices[index] = stored
+      known[key] = stored
     }
-    return tuned
+    // The cost model looks at all tactics of a step, which takes time: only where nothing is stored.
+    var rest = program
+    rest.steps = zip(program.steps, keys).filter { known[$0.1] == nil }.map(\.0)
+    var cache = TimingCache()
+    do {
+      let tuner = Tuner(level: .costModel, workspaceBytes: workspaceBytes)
+      let tuned = try tuner.tune(rest, on: device, cache: &cache)
+      for (step, choice) in zip(rest.steps, tuned.choices) {
+        known[TimingCache.key(for: step, in: program)] = choice
+      }
+    } catch { throw NeedletailError(.device, error.description) }
+    return TunedProgram(program: program, choices: keys.compactMap { known[$0] })
   }
 }
 

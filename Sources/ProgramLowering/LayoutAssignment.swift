@@ -38,7 +38,10 @@ struct LayoutAssignment {
     case .normalization(let p):
       if case .localResponse = p.kind { return Self.channelsLast(rank: rank) }
       return inherited(node.inputs.prefix(1), rank: rank, graph) ?? Array(0..<rank)
-    case .matmul, .attention:
+    case .matmul:
+      return orderForTranspose(output, rank: rank, graph) ?? orderOfRows(node, rank: rank, graph)
+        ?? Array(0..<rank)
+    case .attention:
       return orderForTranspose(output, rank: rank, graph) ?? Array(0..<rank)
     case .pointwise:
       return inherited(node.inputs[...], rank: rank, graph) ?? orderForTranspose(
@@ -71,6 +74,15 @@ struct LayoutAssignment {
     else { return nil }
     let view = View(dense: BufferID(0), dataType: .uint8, shape: source, order: order)
     return view.reshaped(target)?.order
+  }
+
+  /// Where all rows meet one constant matrix, the order of the rows, so that they stay one axis.
+  private func orderOfRows(_ node: Node, rank: Int, _ graph: IndexedGraph) -> [Int]? {
+    guard let rows = node.inputs[0], let matrix = node.inputs[1], graph.constant(matrix) != nil,
+      graph.type(matrix)?.rank == 2, graph.type(rows)?.rank == rank, let order = orders[rows],
+      order.last == rank - 1
+    else { return nil }
+    return order
   }
 
   /// The order of the first operand of the output's rank that has one of its own.

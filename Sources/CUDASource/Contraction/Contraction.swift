@@ -8,17 +8,30 @@ import TensorModel
 /// Rows are axes of a and of the output, columns one axis of b and of the output. The depth of a
 /// convolution runs over the window's taps, outermost, and the channels; else it is one axis.
 struct Contraction: Sendable {
-  /// The type of a's and b's elements.
+  /// The type of a's elements; b's have as many bytes.
   let type: DataType
+  /// The type of b's elements.
+  let columnType: DataType
   let arithmetic: Arithmetic
   let batch: [Int]
   let rows: [Int]
   let columns: Int
   /// Nil where the depth is a single axis.
   let window: ContractionWindow?
+  /// What a is taken to hold beside its elements, under a window.
+  let padValue: Int
   var a: ContractionOperand
   var b: ContractionOperand
   let epilogue: ContractionEpilogue
+
+  /// The parameters of a kernel for a and b.
+  var factorParameters: [String] {
+    zip([type, columnType], ["a", "b"]).map {
+      "const \($0.cudaStorage ?? "float")* __restrict__ \($1)"
+    }
+  }
+  /// Whether taps beside a's elements meet other numbers than zero.
+  var padsWithNumbers: Bool { padValue != 0 && window?.isPadded ?? false }
 
   var batchCount: Int { batch.reduce(1, *) }
   var rowCount: Int { rows.reduce(1, *) }
@@ -36,16 +49,18 @@ struct Contraction: Sendable {
     let step = request.step
     guard step.inputs.count >= 2, let a = step.inputs[0], let b = step.inputs[1],
       let output = step.outputs.first, step.inputs.dropFirst(2).allSatisfy({ $0 != nil }),
-      [.float32, .float16, .bfloat16].contains(a.dataType), a.dataType == b.dataType
+      Self.holds(a.dataType, b.dataType)
     else { return nil }
     let axes: OutputAxes
     let parts: Parts
+    var padValue = 0
     switch step.problem {
     case .convolution(let problem):
       guard problem.groups == 1, !problem.isTransposed,
         let convolution = Parts(problem, a, b, output)
       else { return nil }
       parts = convolution
+      padValue = problem.padValue
       axes = OutputAxes(batch: [], rows: [0] + Array(2..<output.rank), column: 1)
     case .matmul(let problem):
       (parts, axes) = Parts.matmul(problem, a, b, output)
@@ -53,6 +68,8 @@ struct Contraction: Sendable {
     }
     guard let epilogue = ContractionEpilogue(step, axes) else { return nil }
     type = a.dataType
+    columnType = b.dataType
+    self.padValue = padValue
     arithmetic = step.arithmetic
     batch = axes.batch.map { output.shape[$0] }
     rows = axes.rows.map { output.shape[$0] }
@@ -63,6 +80,11 @@ struct Contraction: Sendable {
     self.a.isConstant = request.isConstant[0]
     self.b.isConstant = request.isConstant[1]
     self.epilogue = epilogue
+  }
+
+  /// Whether tiles hold factors of these types.
+  private static func holds(_ a: DataType, _ b: DataType) -> Bool {
+    a.isByte ? b.isByte : [.float32, .float16, .bfloat16].contains(a) && a == b
   }
 }
 
@@ -205,11 +227,19 @@ extension Contraction {
       let isDeep = a.isContiguous(along: x.depth) || !a.isContiguous(along: x.line)
       let merged = batchAxes.filter { isDeep && y.batch[$0] == 0 }
       let kept = batchAxes.filter { !merged.contains($0) }
-      let axes = OutputAxes(batch: kept, rows: merged + [rank - 2], column: rank - 1)
+      // Rows as they lie in a, so that they are one axis where they can be.
+      let strides = merged.map { x.batch[$0] } + [a.strides[x.line]]
+      var rows = zip(merged + [rank - 2], strides).map { (axis: $0, stride: $1) }
+      if strides.allSatisfy({ $0 > 0 }) {
+        rows = rows.enumerated().sorted {
+          ($1.element.stride, $0.offset) < ($0.element.stride, $1.offset)
+        }
+        .map(\.element)
+      }
+      let axes = OutputAxes(batch: kept, rows: rows.map(\.axis), column: rank - 1)
       let operandA = ContractionOperand(
         argument: .input(0), offset: a.offset, batchStrides: kept.map { x.batch[$0] },
-        lines: merged.map { PackedAxis(output.shape[$0], stride: x.batch[$0]) }
-          + [PackedAxis(a.shape[x.line], stride: a.strides[x.line])],
+        lines: rows.map { PackedAxis(output.shape[$0.axis], stride: $0.stride) },
         channels: PackedAxis(a.shape[x.depth], stride: a.strides[x.depth]))
       let operandB = ContractionOperand(
         argument: .input(1), offset: b.offset, batchStrides: kept.map { y.batch[$0] },

@@ -36,7 +36,8 @@ struct ContractionEpilogue: Sendable {
   /// Nil where the step's types have no kernels.
   init?(_ step: Step, _ axes: OutputAxes) {
     guard let view = step.outputs.first, let epilogue = step.problem.epilogue,
-      let sumType = step.inputs[0]?.dataType
+      let a = step.inputs[0]?.dataType, let b = step.inputs[1]?.dataType,
+      let sumType = a.sumOfProducts(with: b)
     else { return nil }
     func place(_ view: View, _ name: String, _ argument: KernelLaunch.Argument) -> Place {
       Place(
@@ -67,6 +68,10 @@ struct ContractionEpilogue: Sendable {
     self.output = output
     self.operands = operands
   }
+
+  /// The type that sums are kept in, as text, and their first value.
+  var sumStorage: String { sumType == .int32 ? "int32_t" : "float" }
+  var zeroSum: String { sumType == .int32 ? "0" : "0.0f" }
 
   /// Elements that are stored at once.
   var vector: Int {

@@ -16,8 +16,9 @@ extension ContractionOperand {
   func feed(_ type: DataType, _ window: ContractionWindow?) -> ContractionFeed? {
     let size = type.byteCount
     let depth = isContiguous(channels) ? deepVector(size, window) : 0
+    // Matrices are transposed on their way from shared memory by 16-bit elements and larger ones only.
     let line =
-      window == nil && taps.isEmpty && lines.count == 1 && isContiguous(lines[0])
+      size > 1 && window == nil && taps.isEmpty && lines.count == 1 && isContiguous(lines[0])
       ? lineVector(size) : 0
     guard max(depth, line) * size >= 4 else { return nil }
     return depth >= line
@@ -114,8 +115,8 @@ extension Contraction {
     let batch = batchAxes(of: b)
     var pack =
       constants == .line
-      ? PackKernel(type, outer: batch + deep, inner: [b.lines[0].padded(to: wide)])
-      : PackKernel(type, outer: batch + [b.lines[0]], inner: deep)
+      ? PackKernel(columnType, outer: batch + deep, inner: [b.lines[0].padded(to: wide)])
+      : PackKernel(columnType, outer: batch + [b.lines[0]], inner: deep)
     pack.innerLength = ceilingQuotient(pack.innerLength, wide) * wide
     pack.rounds = rounds
     var strides = try pack.schedule(&b, in: &plan)[...]

@@ -10,6 +10,7 @@ package enum ContractionKernels {
     let isExact = contraction.type == .float32 && contraction.arithmetic == .exact
     if isExact {
       tactics += TileTactic.candidates(contraction, .scalar, count: 8, request)
+      tactics += LibraryTactic.candidates(contraction, request)
     } else {
       tactics += TileTactic.candidates(contraction, .tensorCore, count: 8, request)
     }

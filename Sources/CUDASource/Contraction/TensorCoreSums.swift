@@ -4,6 +4,10 @@ import TensorModel
 struct TensorCoreSums: TileSums {
   private let shape: TileShape
   private let type: DataType
+  private let columnType: DataType
+  /// The type of a sum, as text, and its first value.
+  private let sum: String
+  private let zero: String
   private let a: ContractionFeed.Major
   private let b: ContractionFeed.Major
   private let roundsA: Bool
@@ -15,6 +19,9 @@ struct TensorCoreSums: TileSums {
   ) {
     self.shape = shape
     type = contraction.type
+    columnType = contraction.columnType
+    sum = contraction.epilogue.sumStorage
+    zero = contraction.epilogue.zeroSum
     self.a = a
     self.b = b
     roundsA = type == .float32 && !contraction.a.isRounded
@@ -29,6 +36,7 @@ struct TensorCoreSums: TileSums {
     switch type {
     case .float16: "mma_half"
     case .bfloat16: "mma_bfloat"
+    case .uint8, .int8: "mma_\(type.byteName)_\(columnType.byteName)"
     default: "mma_tf32"
     }
   }
@@ -38,10 +46,10 @@ struct TensorCoreSums: TileSums {
     text.line("const int lane = lane_index(), warp = warp_index();")
     text.line("const int warp_m = warp % \(shape.rowWarps) * \(shape.warpRows);")
     text.line("const int warp_n = warp / \(shape.rowWarps) * \(shape.warpColumns);")
-    text.line("float sums[\(m)][\(n)][4];")
+    text.line("\(sum) sums[\(m)][\(n)][4];")
     text.line("#pragma unroll")
     text.line(
-      "for (int i = 0; i < \(m * n * 4); i++) \(element("i")) = 0.0f;")
+      "for (int i = 0; i < \(m * n * 4); i++) \(element("i")) = \(zero);")
     text.line("uint32_t fa[2][\(m)][4], fb[2][\(n)][2];")
     text.block("auto read = [&](int buffer, int stage, int slice)", end: "};") { text in
       text.line(
@@ -137,7 +145,7 @@ struct TensorCoreSums: TileSums {
     }
   }
 
-  func element(_ index: String) -> String { "((float*)sums)[\(index)]" }
+  func element(_ index: String) -> String { "((\(sum)*)sums)[\(index)]" }
 
   func stage(_ text: inout KernelText, row: Int, isColumnMajor: Bool) {
     text.line("#pragma unroll")
@@ -145,13 +153,13 @@ struct TensorCoreSums: TileSums {
       text.line("#pragma unroll")
       text.block("for (int j = 0; j < \(columnFragments); j++)") { text in
         text.line(
-          "float* place = staged + (warp_m + i * 16 + (lane >> 2)) * \(row) + warp_n + j * 8 + (lane & 3) * 2;"
+          "\(sum)* place = staged + (warp_m + i * 16 + (lane >> 2)) * \(row) + warp_n + j * 8 + (lane & 3) * 2;"
         )
         if isColumnMajor {
           text.line("place[0] = sums[i][j][0]; place[1] = sums[i][j][1];")
           text.line("place[\(8 * row)] = sums[i][j][2]; place[\(8 * row + 1)] = sums[i][j][3];")
         } else {
-          text.line("Vector<float, 2> upper, lower;")
+          text.line("Vector<\(sum), 2> upper, lower;")
           text.line("upper.at[0] = sums[i][j][0]; upper.at[1] = sums[i][j][1];")
           text.line("lower.at[0] = sums[i][j][2]; lower.at[1] = sums[i][j][3];")
           text.line("store_vector(place, upper); store_vector(place + \(8 * row), lower);")

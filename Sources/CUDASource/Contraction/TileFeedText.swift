@@ -17,6 +17,8 @@ struct TileFeedText {
   let threads: Int
   let type: DataType
   let window: ContractionWindow?
+  /// What is copied beside the elements.
+  var padValue = 0
 
   static let placeFunction = """
     /* Where piece `piece` of line `line` lies in a tile with lines of `bytes`. */
@@ -144,8 +146,14 @@ struct TileFeedText {
         perPiece == 1 ? "" : " + \(name)_piece % \(perPiece) * \(feed.vector * size)"
       let place = "tile_place<\(lineBytes)>(\(name)_line + i * \(step), \(piece))\(inner)"
       let (source, wanted) = element
-      text.line(
-        "copy_async<\(feed.vector * size)>(\(target) + \(place), \(name) + \(source), \(wanted));")
+      let copy = "<\(feed.vector * size)>(\(target) + \(place), \(name) + \(source), \(wanted)"
+      if padValue == 0 {
+        text.line("copy_async\(copy));")
+      } else {
+        // Beyond the last tap as well, where b holds zeros.
+        let pattern = UInt32(truncatingIfNeeded: padValue & 0xFF) * 0x0101_0101
+        text.line("copy_async_or_fill\(copy), \(pattern)u);")
+      }
     }
     advance(&text)
   }

@@ -19,10 +19,10 @@ struct TileKernel {
     a = TileFeedText(
       name: "a", operand: contraction.a, feed: fed.a, lines: shape.rows, first: "m0",
       depth: shape.depth, threads: shape.threads, type: contraction.type,
-      window: contraction.window)
+      window: contraction.window, padValue: contraction.padsWithNumbers ? contraction.padValue : 0)
     b = TileFeedText(
       name: "b", operand: contraction.b, feed: fed.b, lines: shape.columns, first: "n0",
-      depth: shape.depth, threads: shape.threads, type: contraction.type, window: nil)
+      depth: shape.depth, threads: shape.threads, type: contraction.columnType, window: nil)
     guard a.isPossible, b.isPossible else {
       throw CUDASourceError("\(shape.name) has too few threads for copies this small")
     }
@@ -38,6 +38,7 @@ struct TileKernel {
     return ceilingQuotient(steps, ceilingQuotient(steps, wanted))
   }
 
+  private var sum: String { contraction.epilogue.sumStorage }
   private var steps: Int { max(ceilingQuotient(contraction.depth, shape.depth), 1) }
   private var stepsOfSplit: Int { ceilingQuotient(steps, splits) }
   private var rowTiles: Int { ceilingQuotient(contraction.rowCount, shape.rows) }
@@ -69,12 +70,8 @@ struct TileKernel {
 
   private var source: KernelSource {
     get throws(CUDASourceError) {
-      let storage = contraction.type.cudaStorage ?? "float"
-      var parameters = [
-        "const \(storage)* __restrict__ a", "const \(storage)* __restrict__ b",
-      ]
-      parameters += contraction.epilogue.parameters
-      if splits > 1 { parameters += ["int* counters", "float* partials"] }
+      var parameters = contraction.factorParameters + contraction.epilogue.parameters
+      if splits > 1 { parameters += ["int* counters", "\(sum)* partials"] }
       var text = KernelText()
       text.line(TileFeedText.placeFunction)
       try text.block(
@@ -87,7 +84,7 @@ struct TileKernel {
         sums.declare(&text, a: a, b: b)
         mainLoop(&text)
         if splits > 1 { joinSplits(&text) }
-        text.line("float* const staged = (float*)dynamic_shared;")
+        text.line("\(sum)* const staged = (\(sum)*)dynamic_shared;")
         sums.stage(&text, row: stagedRow, isColumnMajor: isColumnMajor)
         text.line("block_barrier();")
         try results.store(&text)
@@ -175,10 +172,10 @@ struct TileKernel {
 
   private func joinSplits(_ text: inout KernelText) {
     let size = shape.rows * shape.columns
-    text.line("float* const parts = partials + (int64_t)tile * \(splits * size) + thread * 4;")
+    text.line("\(sum)* const parts = partials + (int64_t)tile * \(splits * size) + thread * 4;")
     text.line("#pragma unroll")
     text.block("for (int i = 0; i < \(shape.sums / 4); i++)") { text in
-      text.line("Vector<float, 4> part;")
+      text.line("Vector<\(sum), 4> part;")
       text.line("#pragma unroll")
       text.line("for (int j = 0; j < 4; j++) part.at[j] = \(sums.element("i * 4 + j"));")
       text.line("store_vector(parts + split * \(size) + i * \(shape.threads * 4), part);")
@@ -194,14 +191,14 @@ struct TileKernel {
     text.line("global_fence();")
     text.line("#pragma unroll")
     text.block("for (int i = 0; i < \(shape.sums / 4); i++)") { text in
-      text.line("Vector<float, 4> part[\(splits)];")
+      text.line("Vector<\(sum), 4> part[\(splits)];")
       text.line("#pragma unroll")
       text.line(
         "for (int s = 0; s < \(splits); s++)"
           + " part[s] = load_vector<4>(parts + s * \(size) + i * \(shape.threads * 4));")
       text.line("#pragma unroll")
       text.block("for (int j = 0; j < 4; j++)") { text in
-        text.line("float sum = part[0].at[j];")
+        text.line("\(sum) sum = part[0].at[j];")
         text.line("#pragma unroll")
         text.line("for (int s = 1; s < \(splits); s++) sum += part[s].at[j];")
         text.line("\(sums.element("i * 4 + j")) = sum;")

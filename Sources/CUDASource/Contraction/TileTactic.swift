@@ -62,10 +62,10 @@ struct TileTactic: CUDATactic {
 
   private static func shapes(_ unit: TileShape.Unit, _ type: DataType) -> [TileShape] {
     if unit == .scalar { return scalarShapes }
-    // A line of a tile is as many bytes for both: half as many elements of four bytes.
+    // A line of a tile is as many bytes for all: half as many elements of four bytes, twice as many of one.
     return tensorShapes.map { shape in
       var shape = shape
-      if type.byteCount == 4 { shape.depth /= 2 }
+      shape.depth = shape.depth * 2 / type.byteCount
       return shape
     }
   }

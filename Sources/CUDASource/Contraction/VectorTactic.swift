@@ -1,3 +1,4 @@
+import KernelModel
 import TensorModel
 
 /// A contraction of few rows: a warp or a whole block adds up one column of all rows, so that b is
@@ -70,6 +71,9 @@ struct VectorKernel {
   private var units: Int { contraction.columns * contraction.batchCount }
   private var threads: Int { 32 * (warpsOfColumn > 1 ? warpsOfColumn : Self.warps) }
   private var storage: String { contraction.type.cudaStorage ?? "float" }
+  private var columnStorage: String { contraction.columnType.cudaStorage ?? "float" }
+  private var sum: String { contraction.epilogue.sumStorage }
+  private var zero: String { contraction.epilogue.zeroSum }
 
   var launch: KernelLaunch {
     get throws(CUDASourceError) {
@@ -84,9 +88,7 @@ struct VectorKernel {
 
   private var source: KernelSource {
     get throws(CUDASourceError) {
-      let parameters =
-        ["const \(storage)* __restrict__ a", "const \(storage)* __restrict__ b"]
-        + contraction.epilogue.parameters
+      let parameters = contraction.factorParameters + contraction.epilogue.parameters
       var text = KernelText()
       try text.block(
         "KERNEL(\(threads)) contraction(\(parameters.joined(separator: ", ")))"
@@ -126,14 +128,15 @@ struct VectorKernel {
     let stride = vector * (warpsOfColumn > 1 ? threads : 32)
     let space = IndexSpace(
       shape: contraction.rows, strides: [contraction.a.rowStrides(nil)])
-    text.line("float sums[\(rows)];")
+    text.line("\(sum) sums[\(rows)];")
     text.line("#pragma unroll")
-    text.line("for (int row = 0; row < \(rows); row++) sums[row] = 0.0f;")
+    text.line("for (int row = 0; row < \(rows); row++) sums[row] = \(zero);")
     text.line(
-      "const \(storage)* line = b + \(IndexText.sum([("column", contraction.b.lines[0].stride)]));")
+      "const \(columnStorage)* line = b + \(IndexText.sum([("column", contraction.b.lines[0].stride)]));"
+    )
     text.line("#pragma unroll \(rows > 4 ? 2 : 4)")
     text.block("for (int k = part * \(vector); k < \(depth); k += \(stride))") { text in
-      text.line("const Vector<\(storage), \(vector)> y = load_vector<\(vector)>(line + k);")
+      text.line("const Vector<\(columnStorage), \(vector)> y = load_vector<\(vector)>(line + k);")
       text.line("#pragma unroll")
       text.block("for (int row = 0; row < \(rows); row++)") { text in
         text.lines(space.coordinates(of: "row", prefix: "u"))
@@ -145,9 +148,11 @@ struct VectorKernel {
         }
         text.line("#pragma unroll")
         let x = isRowContiguous ? "x.at[j]" : "(\(place))[(k + j) * \(step)]"
-        text.line(
-          "for (int j = 0; j < \(vector); j++) sums[row] = fmaf(load(\(x)), load(y.at[j]), sums[row]);"
-        )
+        let product =
+          contraction.type.isByte
+          ? "sums[row] += (int32_t)\(x) * (int32_t)y.at[j];"
+          : "sums[row] = fmaf(load(\(x)), load(y.at[j]), sums[row]);"
+        text.line("for (int j = 0; j < \(vector); j++) \(product)")
       }
     }
   }
@@ -161,7 +166,7 @@ struct VectorKernel {
         "for (int mask = 16; mask > 0; mask /= 2) sums[row] += shuffle_xor(sums[row], mask);")
     }
     if warpsOfColumn > 1 {
-      text.line("SHARED float parts[\(rows)][\(warpsOfColumn)];")
+      text.line("SHARED \(sum) parts[\(rows)][\(warpsOfColumn)];")
       text.line("#pragma unroll")
       text.line(
         "for (int row = 0; row < \(rows); row++) if (lane == 0) parts[row][warp_index()] = sums[row];"
@@ -169,13 +174,13 @@ struct VectorKernel {
       text.line("block_barrier();")
       text.line("const int row = threadIdx.x;")
       text.line("if (row >= \(rows)) return;")
-      text.line("float sum = 0.0f;")
+      text.line("\(sum) sum = \(zero);")
       text.line("#pragma unroll")
       text.line("for (int i = 0; i < \(warpsOfColumn); i++) sum += parts[row][i];")
     } else {
       text.line("const int row = lane;")
       text.line("if (row >= \(rows)) return;")
-      text.line("float sum = sums[0];")
+      text.line("\(sum) sum = sums[0];")
       text.line("#pragma unroll")
       text.line("for (int i = 1; i < \(rows); i++) if (row == i) sum = sums[i];")
     }

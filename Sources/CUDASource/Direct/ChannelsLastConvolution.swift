@@ -120,10 +120,7 @@ struct ChannelsLastConvolution: CUDATactic {
   // MARK: - Text
 
   private func text() throws(CUDASourceError) -> String {
-    let type = DirectText.storage(step.x.dataType)
-    let parameters =
-      ["const \(type)* __restrict__ x", "const \(type)* __restrict__ w"]
-      + step.epilogue.parameters
+    let parameters = step.factorParameters + step.epilogue.parameters
     var kernel = KernelText()
     try kernel.block(
       "KERNEL(\(tiling.threads)) channels_last_convolution(\(parameters.joined(separator: ", ")))"
@@ -147,7 +144,8 @@ struct ChannelsLastConvolution: CUDATactic {
     let offset = DirectText.offset(step.x, ["n", "(base + c)", "0", "0"])
     kernel.line("const \(DirectText.storage(step.x.dataType))* source = x + \(offset);")
     kernel.line(
-      "const \(DirectText.storage(step.x.dataType))* filter = w + c * \(step.output.shape[1]) + m;")
+      "const \(DirectText.storage(step.weights.dataType))* filter = w + c * \(step.output.shape[1]) + m;"
+    )
     if step.isTransposed { transposedTaps(&kernel) } else { taps(&kernel) }
   }
 
@@ -166,8 +164,9 @@ struct ChannelsLastConvolution: CUDATactic {
         "const int i = top * \(geometry.strides[0]) - \(geometry.pads[0]) + line * \(advance);")
       let inside = "(unsigned)i < \(geometry.elements[0])u"
       // Without a branch, loads of several rows are in flight at a time.
-      if isLoop { kernel.line("if (!(\(inside))) continue;") }
-      load(&kernel, row: isLoop ? "" : inside + " && ")
+      let skips = isLoop && step.padValue == 0
+      if skips { kernel.line("if (!(\(inside))) continue;") }
+      load(&kernel, row: skips ? "" : inside + " && ")
       outputs(&kernel)
     }
   }
@@ -232,6 +231,11 @@ struct ChannelsLastConvolution: CUDATactic {
       kernel.line("#pragma unroll")
       kernel.block("for (int q = 0; q < \(inputs); q += \(width))") { kernel in
         kernel.line("Vector<\(type), \(width)> part = {};")
+        if step.padValue != 0 {
+          kernel.line("#pragma unroll")
+          kernel.line(
+            "for (int v = 0; v < \(width); v++) part.at[v] = (\(type))(\(step.padValue));")
+        }
         let offset = IndexText.sum([("i", step.x.strides[2]), ("o", step.x.strides[3]), ("q", 1)])
         kernel.line(
           "if (\(row)(unsigned)o < \(extent)u) part = load_vector<\(width)>(source + \(offset));")
@@ -244,7 +248,7 @@ struct ChannelsLastConvolution: CUDATactic {
 
   /// Adds the products of one tap; column `j` of the outputs meets pixel `column`.
   private func products(_ kernel: inout KernelText, tap: String, column: String) {
-    let type = DirectText.storage(step.x.dataType), sum = step.accumulator.name
+    let type = DirectText.storage(step.weights.dataType), sum = step.accumulator.name
     let lane = groups > 1 ? "v / \(step.groupOutputs) * \(step.groupInputs) + q" : "q"
     let channels = step.output.shape[1]
     kernel.line("#pragma unroll")
@@ -292,7 +296,7 @@ extension ConvolutionStep {
   fileprivate var isWorthIt: Bool {
     guard groupInputs > 0 else { return false }
     switch x.dataType {
-    case .float32, .float16, .bfloat16: return groups > 1 || isTransposed
+    case .float32, .float16, .bfloat16, .int8, .uint8: return groups > 1 || isTransposed
     case .bool: return false
     default: return true
     }

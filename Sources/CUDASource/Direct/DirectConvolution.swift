@@ -48,10 +48,8 @@ struct DirectConvolution: CUDATactic {
   private var spatial: Range<Int> { 0..<step.geometry.rank }
 
   private func text() throws(CUDASourceError) -> String {
-    let type = DirectText.storage(step.x.dataType), sum = step.accumulator.name
-    let parameters =
-      ["const \(type)* __restrict__ x", "const \(type)* __restrict__ w"]
-      + step.epilogue.parameters
+    let sum = step.accumulator.name
+    let parameters = step.factorParameters + step.epilogue.parameters
     let parts = step.output.order.map { axis in
       switch axis {
       case 0: (name: "n", extent: step.output.shape[0])
@@ -90,7 +88,12 @@ struct DirectConvolution: CUDATactic {
       kernel.block("for (int \(k) = 0; \(k) < \(taps); \(k)++)") { kernel in
         kernel.line(
           "const int \(i) = o\(axis) * \(stride) + \(k) * \(dilation) - \(pad);")
-        kernel.line("if ((unsigned)\(i) >= \(extent)u) continue;")
+        if step.padValue == 0 {
+          kernel.line("if ((unsigned)\(i) >= \(extent)u) continue;")
+        } else {
+          let before = axis == 0 ? "true" : "inside\(axis - 1)"
+          kernel.line("const bool inside\(axis) = \(before) && (unsigned)\(i) < \(extent)u;")
+        }
         self.taps(&kernel, axis: axis + 1)
       }
       return
@@ -115,6 +118,7 @@ struct DirectConvolution: CUDATactic {
   private func products(_ kernel: inout KernelText) {
     let x = step.x, w = step.weights
     let type = DirectText.storage(x.dataType), sum = step.accumulator.name
+    let isFilled = step.padValue != 0
     let xOffset = DirectText.offset(
       x, ["n", "(group * \(step.groupInputs))"] + spatial.map { "i\($0)" })
     // Transposed weights are [C, M / groups, ...], others [M, C / groups, ...].
@@ -124,10 +128,14 @@ struct DirectConvolution: CUDATactic {
     let cStride = w.strides[step.isTransposed ? 0 : 1]
     let mStride = w.strides[step.isTransposed ? 1 : 0]
     kernel.line("const \(type)* xp = x + \(xOffset);")
-    kernel.line("const \(type)* wp = w + \(wOffset);")
+    kernel.line("const \(DirectText.storage(w.dataType))* wp = w + \(wOffset);")
     kernel.line("#pragma unroll 4")
     kernel.block("for (int c = 0; c < \(step.groupInputs); c++)") { kernel in
-      kernel.line("const \(sum) value = (\(sum))load(xp[c * \(x.strides[1])]);")
+      let value = "(\(sum))load(xp[c * \(x.strides[1])])"
+      let inside = "inside\(step.geometry.rank - 1)"
+      kernel.line(
+        "const \(sum) value = "
+          + (isFilled ? "\(inside) ? \(value) : (\(sum))(\(step.padValue));" : "\(value);"))
       kernel.line("#pragma unroll")
       kernel.line("for (int j = 0; j < \(channels); j++)")
       kernel.line(

@@ -4,8 +4,8 @@ import TensorModel
 
 /// The first layer of a network: convolution of images of at most four channels.
 ///
-/// A block holds its part of x and its weights in shared memory, both in single precision. A thread sums
-/// four neighbouring pixels of a row for several channels.
+/// A block holds its part of x and its weights in shared memory, both in single precision, which is exact for
+/// the sums of so few products of 8-bit integers. A thread sums four neighbouring pixels of a row for several channels.
 struct FewChannelConvolution: CUDATactic {
   let step: ConvolutionStep
   /// Rows of pixels of a block.
@@ -22,7 +22,7 @@ struct FewChannelConvolution: CUDATactic {
     guard let step = step.asImage(), step.output.elementCount > 0, step.groups == 1,
       !step.isTransposed, (1...4).contains(step.groupInputs), step.geometry.taps <= 64,
       step.geometry.dilations == [1, 1], step.geometry.strides.allSatisfy({ $0 <= 4 }),
-      [.float32, .float16, .bfloat16].contains(step.x.dataType)
+      step.isExactInSinglePrecision
     else { return [] }
     var result: [FewChannelConvolution] = []
     for channels in [64, 32, 16] where channels < step.output.shape[1] + 16 {
@@ -55,7 +55,6 @@ struct FewChannelConvolution: CUDATactic {
     ]
   }
   private var blocks: Int { parts.reduce(1) { $0 * $1.extent } }
-  private var type: String { DirectText.storage(step.x.dataType) }
 
   func estimate(_ request: CUDARequest) -> Double {
     let processors = Double(request.gpu.multiprocessors)
@@ -96,7 +95,7 @@ struct FewChannelConvolution: CUDATactic {
   private func packingText(_ count: Int) -> String {
     var kernel = KernelText()
     kernel.block(
-      "KERNEL(256) pack_weights(const \(type)* __restrict__ w, float* __restrict__ packed)"
+      "KERNEL(256) pack_weights(\(step.factorParameters[1]), float* __restrict__ packed)"
     ) { kernel in
       kernel.lines(DirectText.linear(count, threads: 256))
       let geometry = step.geometry
@@ -116,7 +115,7 @@ struct FewChannelConvolution: CUDATactic {
 
   private func text() throws(CUDASourceError) -> String {
     let parameters =
-      ["const \(type)* __restrict__ x", "const float* __restrict__ w"] + step.epilogue.parameters
+      [step.factorParameters[0], "const float* __restrict__ w"] + step.epilogue.parameters
     var kernel = KernelText()
     try kernel.block(
       "KERNEL(\(threads)) few_channel_convolution(\(parameters.joined(separator: ", ")))"
@@ -160,7 +159,8 @@ struct FewChannelConvolution: CUDATactic {
       kernel.line(
         "const bool inside = (unsigned)y_row < \(geometry.elements[0])u && "
           + "(unsigned)y_column < \(geometry.elements[1])u;")
-      kernel.line("image[c][h][o] = inside ? load(x[\(offset)]) : 0.0f;")
+      let outside = "\(step.padValue).0f"
+      kernel.line("image[c][h][o] = inside ? load(x[\(offset)]) : \(outside);")
     }
   }
 
@@ -195,6 +195,11 @@ struct FewChannelConvolution: CUDATactic {
     }
   }
 
+  private var sum: OperandText {
+    step.x.dataType.isByte
+      ? OperandText("((int32_t)sum[j][v])", .int32) : OperandText("sum[j][v]", .float32)
+  }
+
   private func results(_ kernel: inout KernelText) throws(CUDASourceError) {
     kernel.line("const int m = part * \(channels) + lane * \(vector);")
     kernel.line("const int h = tile_row * \(rows) + row;")
@@ -205,7 +210,19 @@ struct FewChannelConvolution: CUDATactic {
       kernel.line("if (o >= \(step.output.shape[3])) break;")
       kernel.lines(
         try step.epilogue.store(
-          OperandText("sum[j][v]", .float32), width: vector, along: 1, at: ["n", "m", "h", "o"]))
+          sum, width: vector, along: 1, at: ["n", "m", "h", "o"]))
+    }
+  }
+}
+
+extension ConvolutionStep {
+  /// Whether single precision holds the sums as well as the type of its own does.
+  fileprivate var isExactInSinglePrecision: Bool {
+    switch x.dataType {
+    case .float32, .float16, .bfloat16: true
+    // Products of up to 255 * 255, summed below 2^24.
+    case .int8, .uint8: groupInputs * geometry.taps <= 256
+    default: false
     }
   }
 }

@@ -13,8 +13,8 @@ struct MatrixProductStep: Sendable {
   init?(_ request: CUDARequest) {
     guard case .matmul(let problem) = request.step.problem, request.step.inputs.count >= 2,
       let a = request.step.inputs[0], let b = request.step.inputs[1], a.rank >= 2, b.rank >= 2,
-      a.dataType.sumOfProducts(with: b.dataType) == a.dataType,
-      let epilogue = DirectEpilogue(request, valueType: a.dataType), epilogue.output.rank >= 2
+      let sum = a.dataType.sumOfProducts(with: b.dataType),
+      let epilogue = DirectEpilogue(request, valueType: sum), epilogue.output.rank >= 2
     else { return nil }
     let batch = Array(epilogue.output.shape.dropLast(2))
     self.a = Self.matrices(a, isTransposed: problem.transposesA, batch: batch)
@@ -29,6 +29,8 @@ struct MatrixProductStep: Sendable {
     return matrix.expanded(to: batch + matrix.shape.suffix(2))
   }
 
+  var aStorage: String { DirectText.storage(a.dataType) }
+  var bStorage: String { DirectText.storage(b.dataType) }
   var output: View { epilogue.output }
   var batchRank: Int { output.rank - 2 }
   var m: Int { output.shape[output.rank - 2] }
@@ -45,9 +47,7 @@ struct MatrixProductStep: Sendable {
   var slowdown: Double { a.dataType.byteCount == 8 ? 2 : 1 }
 
   var parameters: String {
-    let type = DirectText.storage(a.dataType)
-    return
-      (["const \(type)* __restrict__ a", "const \(type)* __restrict__ b"]
+    (["const \(aStorage)* __restrict__ a", "const \(bStorage)* __restrict__ b"]
       + epilogue.parameters).joined(separator: ", ")
   }
 }
@@ -78,7 +78,7 @@ struct DirectMatrixProduct: CUDATactic {
   }
 
   private func text(_ count: Int) throws(CUDASourceError) -> String {
-    let rank = step.output.rank, type = DirectText.storage(step.a.dataType)
+    let rank = step.output.rank
     let names = step.batchNames + ["m", "n"]
     let parts = step.output.order.map { (name: names[$0], extent: step.output.shape[$0]) }
     let sum = step.accumulator.name
@@ -89,8 +89,8 @@ struct DirectMatrixProduct: CUDATactic {
       kernel throws(CUDASourceError) in
       kernel.lines(DirectText.linear(count, threads: threads))
       kernel.lines(DirectText.split("i", into: parts))
-      kernel.line("const \(type)* ap = a + \(aOffset);")
-      kernel.line("const \(type)* bp = b + \(bOffset);")
+      kernel.line("const \(step.aStorage)* ap = a + \(aOffset);")
+      kernel.line("const \(step.bStorage)* bp = b + \(bOffset);")
       kernel.line("\(sum) sum = 0;")
       kernel.line("#pragma unroll 8")
       kernel.line("for (int k = 0; k < \(step.k); k++)")

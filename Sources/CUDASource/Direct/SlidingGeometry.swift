@@ -69,13 +69,15 @@ struct ConvolutionStep: Sendable {
   /// Windows are the outputs, or, transposed, the elements of x.
   var geometry: SlidingGeometry
   var epilogue: DirectEpilogue
+  /// What x is taken to hold beside its elements.
+  let padValue: Int
   let weightsAreConstant: Bool
 
   init?(_ request: CUDARequest) {
     guard case .convolution(let problem) = request.step.problem, request.step.inputs.count >= 2,
       let x = request.step.inputs[0], let weights = request.step.inputs[1], x.rank >= 3,
-      x.dataType.sumOfProducts(with: weights.dataType) == x.dataType,
-      let epilogue = DirectEpilogue(request, valueType: x.dataType), weights.rank == x.rank,
+      let sum = x.dataType.sumOfProducts(with: weights.dataType),
+      let epilogue = DirectEpilogue(request, valueType: sum), weights.rank == x.rank,
       problem.groups > 0
     else { return nil }
     let inside = Array(x.shape.dropFirst(2)), outside = Array(epilogue.output.shape.dropFirst(2))
@@ -88,6 +90,7 @@ struct ConvolutionStep: Sendable {
     else { return nil }
     self.x = x
     self.weights = weights
+    padValue = problem.padValue
     self.geometry = geometry
     self.epilogue = epilogue
     groups = problem.groups
@@ -100,6 +103,13 @@ struct ConvolutionStep: Sendable {
   var groupInputs: Int { x.shape[1] / groups }
   var groupOutputs: Int { output.shape[1] / groups }
   var accumulator: Accumulator { Accumulator(x.dataType) }
+  /// The parameters of a kernel for x and the weights.
+  var factorParameters: [String] {
+    [
+      "const \(DirectText.storage(x.dataType))* __restrict__ x",
+      "const \(DirectText.storage(weights.dataType))* __restrict__ w",
+    ]
+  }
   var multiplyAdds: Double {
     let pixels = Double(isTransposed ? x.elementCount : output.elementCount)
     return pixels * Double(geometry.taps) * Double(isTransposed ? groupOutputs : groupInputs)

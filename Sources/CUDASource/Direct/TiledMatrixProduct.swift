@@ -44,7 +44,7 @@ struct TiledMatrixProduct: CUDATactic {
   }
 
   private func text() throws(CUDASourceError) -> String {
-    let type = DirectText.storage(step.a.dataType), sum = step.accumulator.name
+    let sum = step.accumulator.name
     let parts =
       step.batchParts + [
         ("row_tile", ceilingQuotient(step.m, rows)),
@@ -58,8 +58,8 @@ struct TiledMatrixProduct: CUDATactic {
       kernel.line("SHARED \(sum) as[\(depth)][\(rows + 1)];")
       kernel.line("SHARED \(sum) bs[\(depth)][\(columns + 1)];")
       kernel.lines(DirectText.split("blockIdx.x", into: parts))
-      kernel.line("const \(type)* ap = a + \(aOffset);")
-      kernel.line("const \(type)* bp = b + \(bOffset);")
+      kernel.line("const \(step.aStorage)* ap = a + \(aOffset);")
+      kernel.line("const \(step.bStorage)* bp = b + \(bOffset);")
       kernel.line("const int row = threadIdx.x / 16, column = threadIdx.x % 16;")
       kernel.line("\(sum) sum[\(rows / 16)][\(columns / 16)] = {};")
       kernel.block("for (int k0 = 0; k0 < \(step.k); k0 += \(depth))") { kernel in

@@ -33,8 +33,9 @@ struct HopperContraction: Sendable {
   /// Nil where the copy engine or the matrix units cannot do it.
   init?(_ request: CUDARequest) {
     guard request.gpu.architecture == 90, let contraction = Contraction(request),
-      // TF32 operands would be cut off, not rounded: twice the error.
-      contraction.type != .float32,
+      contraction.type != .float32 || contraction.arithmetic == .tensorFloat32,
+      // The copy engine fills with zeros only.
+      !contraction.padsWithNumbers,
       contraction.batchCount == 1, !contraction.isEmpty, contraction.a.channels.extent > 0,
       contraction.epilogue.output.columnStride == 1, contraction.epilogue.vector >= 4,
       let placed = Self.place(contraction),
@@ -42,7 +43,10 @@ struct HopperContraction: Sendable {
     else { return nil }
     self.contraction = contraction
     (rows, lines) = placed
-    repacksColumns = !Self.isInPlace(contraction.b, contraction.type)
+    // Matrix instructions cut TF32 operands off. Those of b are rounded when they are repacked, those of a on
+    // their way through registers.
+    repacksColumns =
+      contraction.type == .float32 || !Self.isInPlace(contraction.b, contraction.type)
     guard !repacksColumns || contraction.b.isConstant else { return nil }
   }
 
@@ -140,7 +144,7 @@ extension HopperContraction {
     if repacksColumns {
       var b = contraction.b
       var pack = PackKernel(
-        contraction.type, outer: [b.lines[0]], inner: b.taps + [b.channels])
+        contraction.columnType, outer: [b.lines[0]], inner: b.taps + [b.channels])
       pack.innerLength = ceilingQuotient(pack.innerLength * size, 16) * 16 / size
       pack.rounds = contraction.type == .float32
       _ = try pack.schedule(&b, in: &plan)
@@ -151,7 +155,7 @@ extension HopperContraction {
       stride = pack.innerLength
     }
     return TensorMap(
-      base, contraction.type, extents: [channels, taps, contraction.columns],
+      base, contraction.columnType, extents: [channels, taps, contraction.columns],
       strides: [taps == 1 ? stride * size : channels * size, stride * size],
       window: .tiled(box: [stepDepth, 1, tileColumns]))
   }

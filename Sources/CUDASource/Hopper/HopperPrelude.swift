@@ -1,3 +1,4 @@
+import KernelModel
 import TensorModel
 
 /// What the bodies of Hopper's kernels begin with: the instructions that only this generation has, each
@@ -7,9 +8,11 @@ import TensorModel
 /// Conversion Instructions" and "Parallel Synchronization and Communication Instructions".
 enum HopperPrelude {
   /// - Parameter columns: of the matrix instruction, a multiple of 8.
-  static func text(_ type: DataType, columns: Int) -> String {
-    "/* sm_90a */\n" + barriers + copies + launches + products + multiply(type, columns)
-      + (type.byteCount == 2 ? functions : "")
+  static func text(_ contraction: Contraction, columns: Int) -> String {
+    let isByte = contraction.type.isByte
+    return "/* sm_90a */\n" + barriers + copies + launches + (isByte ? integerStores : "")
+      + products(isByte ? ("int32_t", "r") : ("float", "f")) + multiply(contraction, columns)
+      + (contraction.type.byteCount <= 2 ? functions : "")
   }
 
   private static let barriers = #"""
@@ -78,7 +81,14 @@ enum HopperPrelude {
 
     """#
 
-  private static let products = #"""
+  private static let integerStores = #"""
+    DEVICE void store_remote(uint32_t address, int32_t x, int32_t y, int32_t z, int32_t w) { asm volatile("st.shared::cluster.v4.b32 [%0], {%1, %2, %3, %4};" :: "r"(address), "r"(x), "r"(y), "r"(z), "r"(w) : "memory"); }
+
+    """#
+
+  /// - Parameter sum: the type of sums, and the letter that assembly has for its registers.
+  private static func products(_ sum: (type: String, letter: String)) -> String {
+    #"""
     /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
        next 32 bytes of each line; 512 more: the next 64 lines. */
     DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
@@ -86,12 +96,13 @@ enum HopperPrelude {
     DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
     template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
     /* Keeps reads of sums below the wait for them. */
-    template <int N> DEVICE void hold(float (&d)[N]) {
+    template <int N> DEVICE void hold(\#(sum.type) (&d)[N]) {
       #pragma unroll
-      for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i]) :: "memory");
+      for (int i = 0; i < N; i++) asm volatile("" : "+\#(sum.letter)"(d[i]) :: "memory");
     }
 
     """#
+  }
 
   /// For results of 16 bits: no branches, so that a lane computes several side by side.
   private static let functions = #"""
@@ -107,24 +118,34 @@ enum HopperPrelude {
 
     """#
 
-  /// `d = a * b + d`, or without the last part: 64 rows of a, so many of b, 32 bytes of both.
-  private static func multiply(_ type: DataType, _ columns: Int) -> String {
+  /// `d = a * b + d`, or without the last part: 64 rows of a, so many of b, 32 bytes of both. TF32 takes a in
+  /// registers.
+  private static func multiply(_ contraction: Contraction, _ columns: Int) -> String {
     let count = columns / 2
+    let type = contraction.type
     let name =
       switch type {
+      case .int8, .uint8: "k32.s32.\(type.byteName).\(contraction.columnType.byteName)"
       case .float16: "k16.f32.f16.f16"
       case .bfloat16: "k16.f32.bf16.bf16"
       default: "k8.f32.tf32.tf32"
       }
-    let orders = type.byteCount == 2 ? ", 0, 0" : ""
+    // Integers have no signs to change, and only 16-bit elements an order.
+    let options = type.isByte ? "" : type.byteCount == 2 ? ", 1, 1, 0, 0" : ", 1, 1"
+    let sum = contraction.epilogue.sumStorage, letter = type.isByte ? "r" : "f"
+    let rows = type == .float32 ? 4 : 1
     let registers = (0..<count).map { "%\($0)" }.joined(separator: ",")
-    let operands = (0..<count).map { "\"+f\"(d[\($0)])" }.joined(separator: ",")
+    let operands = (0..<count).map { "\"+\(letter)\"(d[\($0)])" }.joined(separator: ",")
+    let a = rows == 1 ? "uint64_t a" : "const uint32_t (&a)[4]"
+    let places = (count..<count + rows).map { "%\($0)" }.joined(separator: ",")
+    let values =
+      rows == 1 ? "\"l\"(a)" : (0..<4).map { "\"r\"(a[\($0)])" }.joined(separator: ", ")
     return """
-      DEVICE void multiply(float (&d)[\(count)], uint64_t a, uint64_t b, int adds) {
-        asm volatile("{ .reg .pred p; setp.ne.b32 p, %\(count + 2), 0; wgmma.mma_async.sync.aligned.m64n\(columns)\(name) "
-          "{\(registers)}, %\(count), %\(count + 1), p, 1, 1\(orders); }"
+      DEVICE void multiply(\(sum) (&d)[\(count)], \(a), uint64_t b, int adds) {
+        asm volatile("{ .reg .pred p; setp.ne.b32 p, %\(count + rows + 1), 0; wgmma.mma_async.sync.aligned.m64n\(columns)\(name) "
+          "{\(registers)}, \(rows == 1 ? places : "{\(places)}"), %\(count + rows), p\(options); }"
           : \(operands)
-          : "l"(a), "l"(b), "r"(adds));
+          : \(values), "l"(b), "r"(adds));
       }
 
       """

@@ -88,7 +88,8 @@ extension ScalarExpression {
     switch self {
     case .operand, .constant, .integer, .index: 0
     case .unary(let function, let a):
-      a.cost + ([.negate, .absolute].contains(function) ? 1 : 15)
+      a.cost + ([.negate, .absolute, .round].contains(function) ? 1 : 15)
+    case .binary(.divide, let a, .constant): a.cost + 7
     case .binary(let function, let a, let b):
       a.cost + b.cost + ([.divide, .power].contains(function) ? 15 : 1)
     case .select(let condition, let a, let b): condition.cost + a.cost + b.cost + 1

@@ -29,7 +29,7 @@ struct PersistentKernel {
       }
       return KernelSource(
         entry: "contraction",
-        body: HopperPrelude.text(contraction.type, columns: tile.columns) + text.text)
+        body: HopperPrelude.text(contraction, columns: tile.columns) + text.text)
     }
   }
 
@@ -102,7 +102,7 @@ struct PersistentKernel {
     text.line(
       "const int group = (threadIdx.x >> 7) - 1, warp = warp_index() & 3, lane = lane_index();")
     results.begin(&text)
-    text.line("float sums[\(tile.blocks)][\(tile.columns / 2)];")
+    text.line("\(contraction.epilogue.sumStorage) sums[\(tile.blocks)][\(tile.columns / 2)];")
     if tile.alternates { text.line("int seen = 0;") }
     try eachTile(&text) { (text) throws(CUDASourceError) in
       if tile.alternates { text.line("if ((turns & 1) != group) continue;") }
@@ -128,6 +128,15 @@ struct PersistentKernel {
 
   private func mainLoop(_ text: inout KernelText) {
     let first = tile.alternates ? "" : " + group * \(tile.blocks * 8192)"
+    if contraction.type == .float32 {
+      RoundedProducts(
+        blocks: tile.blocks, rowBytes: rowBytes, columnBytes: columnBytes, stages: stages
+      )
+      .loop(&text, first: "dynamic_shared\(first)", steps: "0", to: "\(problem.steps)") {
+        "sums[\($0)]"
+      }
+      return
+    }
     text.line("#pragma unroll 1")
     text.block("for (int step = 0; step < \(problem.steps); step++)") { text in
       text.line("barrier_wait(full + 8 * stage, phase);")

@@ -13,6 +13,7 @@ struct SplitKernel {
   let tiles: Int
 
   private var contraction: Contraction { problem.contraction }
+  private var sum: String { contraction.epilogue.sumStorage }
   private var rowBytes: Int { Self.rows * 128 }
   private var columnBytes: Int { columns * 128 }
   private var stageBytes: Int { rowBytes + columnBytes }
@@ -53,7 +54,7 @@ struct SplitKernel {
       }
       return KernelSource(
         entry: "contraction",
-        body: HopperPrelude.text(contraction.type, columns: columns) + text.text)
+        body: HopperPrelude.text(contraction, columns: columns) + text.text)
     }
   }
 
@@ -127,9 +128,20 @@ struct SplitKernel {
       text.lines(writer.declarations(count: slots))
       eachSlot(&text) { $0.lines(writer.loads(slot: "slot")) }
     }
-    text.line("float sums[\(columns / 2)];")
+    text.line("\(sum) sums[\(columns / 2)];")
     text.line("int stage = 0, before = 0;")
     text.line("uint32_t phase = 0;")
+    if contraction.type == .float32 {
+      RoundedProducts(blocks: 1, rowBytes: rowBytes, columnBytes: columnBytes, stages: stages)
+        .loop(&text, first: "dynamic_shared", steps: "begin", to: "end") { _ in "sums" }
+    } else {
+      products(&text)
+    }
+    text.line("products_wait<0>();")
+    text.line("hold(sums);")
+  }
+
+  private func products(_ text: inout KernelText) {
     text.line("#pragma unroll 1")
     text.block("for (int step = begin; step < end; step++)") { text in
       text.line("barrier_wait(full + 8 * stage, phase);")
@@ -146,8 +158,6 @@ struct SplitKernel {
       text.line("before = stage;")
       text.line("if (++stage == \(stages)) { stage = 0; phase ^= 1; }")
     }
-    text.line("products_wait<0>();")
-    text.line("hold(sums);")
   }
 
   /// Sends each row of sums to the block that finishes it.
@@ -167,9 +177,9 @@ struct SplitKernel {
       "const uint32_t at = \(splits > 1 ? "remote_address(own, line / \(ownRows))" : "own");")
     text.line("#pragma unroll")
     text.block("for (int j = 0; j < \(columns / 8); j++)") { text in
-      text.line("const float* const four = sums + j * 4;")
-      text.line("const float x = shuffle_xor(odd ? four[0] : four[2], 1);")
-      text.line("const float y = shuffle_xor(odd ? four[1] : four[3], 1);")
+      text.line("const \(sum)* const four = sums + j * 4;")
+      text.line("const \(sum) x = shuffle_xor(odd ? four[0] : four[2], 1);")
+      text.line("const \(sum) y = shuffle_xor(odd ? four[1] : four[3], 1);")
       text.line(
         "store_remote(at + j * 32, odd ? x : four[0], odd ? y : four[1], odd ? four[2] : x, odd ? four[3] : y);"
       )
@@ -195,17 +205,18 @@ struct SplitKernel {
   private func store(_ text: inout KernelText) throws(CUDASourceError) {
     let results = try writer.results(slot: "slot", sum: "total.at[j]")
     text.line(
-      "const float* const partial = (const float*)(dynamic_shared + \(stages * stageBytes));")
+      "const \(sum)* const partial = (const \(sum)*)(dynamic_shared + \(stages * stageBytes));")
     eachSlot(&text) { text in
-      text.line("Vector<float, \(vector)> total;")
+      text.line("Vector<\(sum), \(vector)> total;")
       text.line("#pragma unroll")
-      text.line("for (int j = 0; j < \(vector); j++) total.at[j] = 0.0f;")
+      text.line(
+        "for (int j = 0; j < \(vector); j++) total.at[j] = \(contraction.epilogue.zeroSum);")
       text.line("#pragma unroll")
       text.block("for (int part = 0; part < \(splits); part++)") { text in
         text.line("#pragma unroll")
         text.block("for (int quad = 0; quad < \(vector); quad += 4)") { text in
           text.line(
-            "const Vector<float, 4> some = load_vector<4>(partial + (part * \(ownRows) + line) * \(sumsRow) + piece + quad);"
+            "const Vector<\(sum), 4> some = load_vector<4>(partial + (part * \(ownRows) + line) * \(sumsRow) + piece + quad);"
           )
           text.line("#pragma unroll")
           text.line("for (int j = 0; j < 4; j++) total.at[quad + j] += some.at[j];")

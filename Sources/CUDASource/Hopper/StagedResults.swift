@@ -66,6 +66,7 @@ struct StagedResults {
 
   // MARK: - Places
 
+  private var sum: String { epilogue.sumStorage }
   private var columnTiles: Int { ceilingQuotient(epilogue.columns, tile.columns) }
   private var firstTile: String {
     tile.alternates ? "(int)blockIdx.x + group * \(blocks)" : "(int)blockIdx.x"
@@ -110,7 +111,7 @@ struct StagedResults {
     text.line(
       "unsigned char* const group_room = dynamic_shared + \(start) + group * \(groupBytes);")
     text.line("unsigned char* const warp_room = group_room + warp * \(warpBytes);")
-    text.line("float* const staged = (float*)warp_room;")
+    text.line("\(sum)* const staged = (\(sum)*)warp_room;")
     for place in own {
       text.line("unsigned char* const \(place.name)_ring = warp_room + \(offset);")
       offset += ahead * partBytes(place)
@@ -214,7 +215,7 @@ struct StagedResults {
     text.block("auto pass = [&](int part)", end: "};") { text in
       text.line("#pragma unroll")
       text.block("for (int j = 0; j < 8; j++)") { text in
-        text.line("Vector<float, 2> pair;")
+        text.line("Vector<\(sum), 2> pair;")
         text.line("const int at = part % \(partsOfRow) * 16 + j * 2;")
         text.line("pair.at[0] = sums[part / \(partsOfRow)][at];")
         text.line("pair.at[1] = sums[part / \(partsOfRow)][at + 1];")
@@ -256,10 +257,10 @@ struct StagedResults {
       (text) throws(CUDASourceError) in
       text.lines(slotPlace)
       text.line("const int order = (near & 3) << 1 | (near & 1);")
-      text.line("Vector<float, \(vector)> own_sums;")
+      text.line("Vector<\(sum), \(vector)> own_sums;")
       for piece in 0..<vector / 4 {
         text.line(
-          "((Vector<float, 4>*)own_sums.at)[\(piece)] = load_vector<4>(staged + part % \(buffers) * \(Self.sumsBytes / 4) + near * 32 + "
+          "((Vector<\(sum), 4>*)own_sums.at)[\(piece)] = load_vector<4>(staged + part % \(buffers) * \(Self.sumsBytes / 4) + near * 32 + "
             + "((lane % \(pieces) * \(vector / 4) + \(piece) ^ order) << 2));")
       }
       try text.block("if (\(condition))") { (text) throws(CUDASourceError) in

@@ -10,6 +10,7 @@ enum ContractionCases {
     SelfTest.Family("contraction convolution") { try convolution(&$0) },
     SelfTest.Family("contraction pointwise convolution") { try pointwise(&$0) },
     SelfTest.Family("contraction image") { try image(&$0) },
+    SelfTest.Family("library matmul") { try large(&$0) },
   ]
 
   // MARK: - Matrix products
@@ -35,6 +36,30 @@ enum ContractionCases {
     try matmul(
       &maker, 200 + maker.random.below(400), maker.random.pick([96, 136, 200, 256, 301]),
       maker.random.pick([16, 33, 64, 72, 160]), batch: [])
+  }
+
+  /// Exact products in single precision that are worth a library.
+  private static func large(_ maker: inout CaseMaker) throws -> StepCase {
+    let m = maker.random.pick([1024, 1040, 1301]), n = maker.random.pick([1024, 1028])
+    let k = maker.random.pick([1024, 1036])
+    var problem = MatrixProduct(
+      transposesA: maker.random.chance(25), transposesB: maker.random.chance(40))
+    let a = try maker.tensor(.float32, problem.transposesA ? [k, m] : [m, k], scale: 1)
+    let b = try maker.tensor(.float32, problem.transposesB ? [n, k] : [k, n], scale: 1)
+    let bias = try maker.tensor(.float32, [n], scale: 1)
+    var result = StepCase(.matmul(problem), [a, b, bias])
+    result.constants = maker.random.chance(60) ? [1, 2] : [2]
+    var expression = ScalarExpression.operand(0) + .operand(1)
+    if maker.random.chance(60) {
+      result.inputs.append(try maker.tensor(.float32, [m, n], scale: 1))
+      result.orders.append(nil)
+      expression = expression + .operand(2)
+      if maker.random.chance(60) { result.inPlace = 3 }
+    }
+    if maker.random.chance(60) { expression = expression * .unary(.sigmoid, expression) }
+    problem.epilogue = expression
+    result.problem = .matmul(problem)
+    return result
   }
 
   private static func matmul(

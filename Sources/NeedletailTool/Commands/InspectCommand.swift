@@ -68,7 +68,10 @@ struct InspectCommand: ParsableCommand {
       guard let compiled = context.tuned else {
         throw NeedletailError(.engine, "the engine has no kernels: all of it runs on the host")
       }
-      return Output.line(try KernelListing.text(compiled.tuned.program, for: chip))
+      let listing = KernelReport(
+        chip: kernels, text: try KernelListing.text(compiled.tuned.program, for: chip))
+      if common.json { return try Output.json(listing) }
+      return Output.line(listing.text)
     }
     let inputs = try RandomInputs.tensors(
       for: engine, shapes: common.shapesByName, seed: common.seed)
@@ -94,6 +97,12 @@ struct InspectCommand: ParsableCommand {
     }
     return isNamed && isSupported
   }
+}
+
+/// The CUDA kernels that an engine would run on a chip.
+struct KernelReport: Encodable {
+  var chip: String
+  var text: String
 }
 
 struct InspectReport: Encodable {

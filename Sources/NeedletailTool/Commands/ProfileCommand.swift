@@ -13,7 +13,8 @@ struct ProfileCommand: ParsableCommand {
     discussion: """
       Each layer is timed by itself, many times over; the whole is timed as it runs. On a GPU the difference \
       between the two is what the layers gain or lose by running together: launch gaps, parallel branches, \
-      warm caches.
+      warm caches. The floor of a layer is the time that its bytes need through the GPU's memory, or its \
+      products through the units for them, whichever is longer.
 
       needletail profile resnet50 --device cuda:0 --shapes image:8x3x224x224 --trace trace.json
       """)
@@ -63,6 +64,8 @@ struct ProfileReport: Encodable {
     var share: Double
     var gigaflopsPerSecond: Double
     var gigabytesPerSecond: Double
+    /// What the device's limits allow at best; nil where they are not known.
+    var floorMicroseconds: Double?
     var isOnHost: Bool
   }
 
@@ -105,6 +108,7 @@ struct ProfileReport: Encodable {
           tactic: compiled.executable.tactics[index].name, microseconds: seconds * 1e6, share: 0,
           gigaflopsPerSecond: seconds > 0 ? 2e-9 * step.multiplyAdds / seconds : 0,
           gigabytesPerSecond: seconds > 0 ? 1e-9 * step.trafficBytes / seconds : 0,
+          floorMicroseconds: compiled.executable.floorSeconds(ofStep: index).map { $0 * 1e6 },
           isOnHost: hostSteps.contains(index)))
     }
     for index in layers.indices where sumMicroseconds > 0 {
@@ -123,11 +127,13 @@ struct ProfileReport: Encodable {
       top == 0
       ? layers
       : Array(layers.sorted { $0.microseconds > $1.microseconds }.prefix(top))
-    var rows = [["layer", "kind", "tactic", "time", "share", "GFLOP/s", "GB/s"]]
+    var rows = [["layer", "kind", "tactic", "time", "floor", "share", "GFLOP/s", "GB/s"]]
     for layer in shown {
       rows.append([
         String(layer.name.prefix(44)), layer.kind, layer.tactic,
-        String(format: "%.2f us", layer.microseconds), String(format: "%.1f %%", layer.share),
+        String(format: "%.2f us", layer.microseconds),
+        layer.floorMicroseconds.map { String(format: "%.2f us", $0) } ?? "-",
+        String(format: "%.1f %%", layer.share),
         layer.gigaflopsPerSecond > 0 ? String(format: "%.0f", layer.gigaflopsPerSecond) : "",
         String(format: "%.0f", layer.gigabytesPerSecond),
       ])
@@ -136,6 +142,11 @@ struct ProfileReport: Encodable {
     Output.line()
     Output.line(
       String(format: "Sum of %d layers, each by itself  %.1f us", layers.count, sumMicroseconds))
+    let floors = layers.compactMap(\.floorMicroseconds)
+    if !floors.isEmpty {
+      Output.line(
+        String(format: "Sum of their floors               %.1f us", floors.reduce(0, +)))
+    }
     Output.line(String(format: "Whole run, median                %.1f us", wholeMicroseconds))
     Output.line(String(format: "With copies to and from the host  %.1f us", latencyMicroseconds))
     let onHost = layers.filter(\.isOnHost)

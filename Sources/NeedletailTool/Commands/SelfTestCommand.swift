@@ -88,15 +88,26 @@ struct SelfTestCommand: ParsableCommand {
     guard let error = try gpu.provokeFault() else {
       throw NeedletailError(.device, "a kernel wrote where no memory is, and nothing was reported")
     }
-    Output.line("reported: \(error)")
+    if !json { Output.line("reported: \(error)") }
     var report = Report(device: "then on the CPU")
     guard let cpu = try Devices.open("cpu", threads: threads) as? any StepRunner else { return }
     try SelfTest.run(family, first: first, count: min(cases, 2), on: cpu) { outcome in
       report.add(outcome)
     } progress: { _ in
     }
-    report.show()
+    if json {
+      try Output.json(FaultReport(reported: error, cpu: report))
+    } else {
+      report.show()
+    }
     if report.failed > 0 { throw ExitCode.failure }
+  }
+
+  private struct FaultReport: Encodable {
+    /// What a user sees of a kernel's fault.
+    var reported: String
+    /// The self-test of the CPU in the same process, afterwards.
+    var cpu: Report
   }
 
   private struct Report: Encodable {

@@ -153,6 +153,12 @@ static inline uint32_t float_to_tf32(float x) {
 static inline float power_of_two(float x) { return exp2f(x); }
 
 static inline float larger(float x, float y) { return x != x || x > y ? x : y; }
+static inline float smaller(float x, float y) { return x != x || x < y ? x : y; }
+static inline double smaller(double x, double y) { return x != x || x < y ? x : y; }
+static inline int nearest_integer(float x) {
+  float r = rintf(x);
+  return r >= 2147483648.0f ? 2147483647 : r < -2147483648.0f ? -2147483647 - 1 : r == r ? (int)r : 0;
+}
 static inline double larger(double x, double y) { return x != x || x > y ? x : y; }
 
 // MARK: warps
@@ -208,7 +214,7 @@ template <int N, class T> static inline void store_vector(T* p, Vector<T, N> v) 
 
 // MARK: matrices
 
-template <class F> static inline void multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], F element) {
+template <class S, class F> static inline void multiply(S (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], F element) {
   emulator::Warp& w = emulator::warp();
   int lane = lane_index();
   memcpy(w.slots[lane], a, 16);
@@ -246,6 +252,23 @@ static inline void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_
     return sum;
   });
 }
+template <class A, class B> static inline void mma_bytes(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  multiply(d, a, b, [](emulator::Warp& w, int row, int column) {
+    int sum = 0;
+    for (int k = 0; k < 32; k++) {
+      uint32_t x = w.slots[(row % 8) * 4 + (k % 16) / 4][row / 8 + 2 * (k / 16)];
+      uint32_t y = w.slots[column * 4 + (k % 16) / 4][4 + k / 16];
+      sum += (int)(A)(x >> 8 * (k % 4)) * (int)(B)(y >> 8 * (k % 4));
+    }
+    return sum;
+  });
+}
+#define BYTE_PRODUCT(name, A, B) \
+  static inline void name(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) { mma_bytes<A, B>(d, a, b); }
+BYTE_PRODUCT(mma_u8_u8, uint8_t, uint8_t)
+BYTE_PRODUCT(mma_u8_s8, uint8_t, int8_t)
+BYTE_PRODUCT(mma_s8_u8, int8_t, uint8_t)
+BYTE_PRODUCT(mma_s8_s8, int8_t, int8_t)
 template <bool transposed> static inline void load_fragments(uint32_t (&r)[4], const void* row) {
   emulator::Warp& w = emulator::warp();
   int lane = lane_index();

@@ -308,7 +308,7 @@ KERNEL(256) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         #pragma unroll
         for (int j = 0; j < 8; j++) {
           const float e0 = staged[line * 72 + piece + j] + load(x0_at[slot].at[j]);
-          const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+          const float e1 = larger(e0, (0.0f));
           result.at[j] = store<half_t>(e1);
         }
         store_vector(out + u0 * 64 + column, result);
@@ -628,7 +628,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
               #pragma unroll
               for (int j = 0; j < 8; j++) {
                 const float e0 = own_sums.at[j] + load(x0_at[slot].at[j]);
-                const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+                const float e1 = larger(e0, (0.0f));
                 result.at[j] = store<half_t>(e1);
               }
               store_vector(out + u0 * 64 + column, result);
@@ -887,7 +887,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
               for (int j = 0; j < 8; j++) {
                 const float e0 = own_sums.at[j] + load(x1_at[slot].at[j]);
                 const float e1 = e0 + load(x0_at[slot].at[j]);
-                const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+                const float e2 = larger(e1, (0.0f));
                 result.at[j] = store<half_t>(e2);
               }
               store_vector(out + u0 * 64 + column, result);
@@ -1154,7 +1154,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 128 + column, result);
@@ -1563,7 +1563,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         for (int j = 0; j < 8; j++) {
           const float e0 = staged[line * 72 + piece + j] + load(x1_at[slot].at[j]);
           const float e1 = e0 + load(x0_at[slot].at[j]);
-          const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+          const float e2 = larger(e1, (0.0f));
           result.at[j] = store<half_t>(e2);
         }
         store_vector(out + u0 * 128 + column, result);
@@ -1802,7 +1802,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 128 + column, result);
@@ -2043,7 +2043,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x1_at[slot].at[j]);
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+        const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 128 + column, result);
@@ -2305,7 +2305,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 256 + column, result);
@@ -2720,7 +2720,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       for (int j = 0; j < 8; j++) {
         const float e0 = staged[line * 72 + piece + j] + load(x1_at[slot].at[j]);
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+        const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 256 + column, result);
@@ -2962,7 +2962,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 256 + column, result);
@@ -3207,7 +3207,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x1_at[slot].at[j]);
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+        const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 256 + column, result);
@@ -3473,7 +3473,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 512 + column, result);
@@ -3956,7 +3956,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x1_at[slot].at[j]);
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+        const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 512 + column, result);
@@ -4198,7 +4198,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 512 + column, result);
@@ -4443,7 +4443,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
       for (int j = 0; j < 8; j++) {
         const float e0 = total.at[j] + load(x1_at[slot].at[j]);
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+        const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 512 + column, result);

@@ -255,7 +255,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       #pragma unroll
       for (int j = 0; j < 4; j++) {
         const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<float>(e1);
       }
       store_vector(out + u0 * 16 + column, result);
@@ -517,7 +517,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       #pragma unroll
       for (int j = 0; j < 4; j++) {
         const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+        const float e1 = larger(e0, (0.0f));
         result.at[j] = store<float>(e1);
       }
       store_vector(out + u0 * 24 + column, result);
@@ -892,7 +892,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       for (int j = 0; j < 4; j++) {
         const float e0 = staged[line * 40 + piece + j] + load(x1_at[slot].at[j]);
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = e1 != e1 || e1 > (0.0f) ? e1 : (0.0f);
+        const float e2 = larger(e1, (0.0f));
         result.at[j] = store<float>(e2);
       }
       store_vector(out + u0 * 24 + column, result);
@@ -1059,8 +1059,8 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       #pragma unroll
       for (int j = 0; j < 4; j++) {
         const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
-        const float e2 = e1 != e1 || e1 < (6.0f) ? e1 : (6.0f);
+        const float e1 = larger(e0, (0.0f));
+        const float e2 = smaller(e1, (6.0f));
         result.at[j] = store<float>(e2);
       }
       store_vector(out + u0 * 72 + column, result);
@@ -1154,8 +1154,8 @@ KERNEL(96) channels_last_convolution(const float* __restrict__ x, const float* _
         for (int v = 0; v < 2; v++) {
           const float a1 = load(b1.at[v]);
           const float e0 = sum[t][j][v] + a1;
-          const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
-          const float e2 = e1 != e1 || e1 < (6.0f) ? e1 : (6.0f);
+          const float e1 = larger(e0, (0.0f));
+          const float e2 = smaller(e1, (6.0f));
           r.at[v] = store<float>(e2);
         }
         store_vector(y + n * 4608 + m + h * 576 + o * 72, r);
@@ -1555,7 +1555,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
         #pragma unroll
         for (int j = 0; j < 1; j++) {
           const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[0]);
-          const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+          const float e1 = larger(e0, (0.0f));
           result.at[j] = store<float>(e1);
         }
         store_vector(out + u0 * 25 + column, result);
@@ -1764,7 +1764,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
         #pragma unroll
         for (int j = 0; j < 1; j++) {
           const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[0]);
-          const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+          const float e1 = larger(e0, (0.0f));
           result.at[j] = store<float>(e1);
         }
         store_vector(out + u0 * 25 + column, result);
@@ -1934,7 +1934,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
         #pragma unroll
         for (int j = 0; j < 1; j++) {
           const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[0]);
-          const float e1 = e0 != e0 || e0 > (0.0f) ? e0 : (0.0f);
+          const float e1 = larger(e0, (0.0f));
           result.at[j] = store<float>(e1);
         }
         store_vector(out + u0 * 25 + column, result);
