@@ -30,11 +30,12 @@ def error(found, wanted):
     return difference / norm if norm > 0 else difference
 
 
-def run(tool, model, inputs, expected, extra=()):
+def run(tool, model, inputs, expected, extra=(), renamed=None):
     with tempfile.TemporaryDirectory() as place:
         command = [tool, "run", model, *extra]
         for path in sorted(glob.glob(os.path.join(inputs, "*.npy"))):
-            command += ["--input", f"{os.path.basename(path)[:-4]}={path}"]
+            name = os.path.basename(path)[:-4]
+            command += ["--input", f"{(renamed or {}).get(name, name)}={path}"]
         names = [os.path.basename(p)[:-4] for p in sorted(glob.glob(os.path.join(expected, "*.npy")))]
         for name in names:
             command += ["--output", f"{name}={place}/{name}.npy"]
@@ -62,7 +63,13 @@ def network(tool, place):
     lines = []
     for way in ("exported", "saved"):
         model = os.path.join(place, way)
-        results, failure = run(tool, model, f"{place}/inputs", f"{place}/outputs")
+        renamed = None
+        if way == "saved":
+            # tf.saved_model.save has names of its own, in the order of the inputs.
+            with open(f"{place}/order.txt") as file:
+                order = file.read().split()
+            renamed = {name: "inputs" + (f"_{i}" if i else "") for i, name in enumerate(order)}
+        results, failure = run(tool, model, f"{place}/inputs", f"{place}/outputs", renamed=renamed)
         lines.append((way, failure or verdict(results, f"{place}/outputs")))
         if way == "exported" and not failure:
             wide = verdict(results, f"{place}/float64")

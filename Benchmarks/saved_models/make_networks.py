@@ -236,6 +236,8 @@ def write(name, make, folder):
             os.makedirs(os.path.join(place, "inputs"), exist_ok=True)
             os.makedirs(os.path.join(place, "outputs"), exist_ok=True)
             os.makedirs(os.path.join(place, "float64"), exist_ok=True)
+            with open(os.path.join(place, "order.txt"), "w") as file:
+                file.write("\n".join(names))
             for key, value in zip(names, inputs):
                 np.save(os.path.join(place, "inputs", key + ".npy"), value)
             for key, value in results.items():

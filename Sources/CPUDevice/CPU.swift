@@ -58,6 +58,8 @@ package final class CPU: Device {
     try StepMeasurement(tactic, step, program, device: self).median(budget)
   }
 
+  package var lastResort: Tactic? { Tactic(ReferenceTactic().name) }
+
   package func workspaceBytes(
     of tactic: Tactic, for step: Step, in program: Program
   ) throws(DeviceError) -> Int {

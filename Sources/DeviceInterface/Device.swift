@@ -37,6 +37,9 @@ package protocol Device: Sendable {
   /// Whether a tactic can compute a step.
   func supports(_ tactic: Tactic, for step: Step, in program: Program) -> Bool
 
+  /// The tactic that is none of the device's kernels.
+  var lastResort: Tactic? { get }
+
   /// Takes over what an engine's section for this device class has compiled.
   func adopt(code: [String: [UInt8]])
 
@@ -61,6 +64,7 @@ package protocol Device: Sendable {
 
 extension Device {
   package var hostTactic: Tactic? { nil }
+  package var lastResort: Tactic? { hostTactic }
 
   package func workspaceBytes(
     of tactic: Tactic, for step: Step, in program: Program

@@ -35,11 +35,16 @@ package struct EngineSignature: Sendable {
   package var name: String
   package var graph: Graph
   package var metadata: [String: String]
+  /// Whether it is the first signature under another name, as Keras exports them.
+  package var isFirst: Bool
 
-  package init(name: String, graph: Graph, metadata: [String: String]) {
+  package init(
+    name: String, graph: Graph, metadata: [String: String], isFirst: Bool = false
+  ) {
     self.name = name
     self.graph = graph
     self.metadata = metadata
+    self.isFirst = isFirst
   }
 }
 

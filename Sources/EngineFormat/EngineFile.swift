@@ -70,7 +70,8 @@ package enum EngineFile {
     let writer = GraphRecordWriter(comparesElements: !contents.furtherSignatures.isEmpty)
     let record = writer.record(contents.graph)
     let further = contents.furtherSignatures.map {
-      SignatureRecord(name: $0.name, metadata: $0.metadata, graph: writer.record($0.graph))
+      SignatureRecord(
+        name: $0.name, metadata: $0.metadata, graph: $0.isFirst ? nil : writer.record($0.graph))
     }
     let manifest = Manifest(
       name: contents.name,
@@ -165,5 +166,6 @@ struct Manifest: Codable {
 struct SignatureRecord: Codable {
   var name: String
   var metadata: [String: String]
-  var graph: GraphRecord
+  /// Nil for that of the first signature.
+  var graph: GraphRecord?
 }

@@ -31,9 +31,11 @@ struct EngineReader {
       guard names.insert(record.name).inserted else {
         throw .invalid(path: path, reason: "two signatures are named '\(record.name)'")
       }
+      var own = graph
+      if let stored = record.graph { own = try verified(stored, reader) }
       further.append(
         EngineSignature(
-          name: record.name, graph: try verified(record.graph, reader), metadata: record.metadata))
+          name: record.name, graph: own, metadata: record.metadata, isFirst: record.graph == nil))
     }
     var devices: [DeviceSection] = []
     for section in sections where section.kind == .device {

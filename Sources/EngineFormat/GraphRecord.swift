@@ -182,7 +182,8 @@ final class GraphRecordWriter {
       var hash: UInt64 = 0xcbf2_9ce4_8422_2325
       let whole = bytes.count / 8 * 8
       for offset in stride(from: 0, to: whole, by: 8) {
-        hash = (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0x100_0000_01b3
+        hash =
+          (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0x100_0000_01b3
       }
       for offset in whole..<bytes.count { hash = (hash ^ UInt64(bytes[offset])) &* 0x100_0000_01b3 }
       return hash

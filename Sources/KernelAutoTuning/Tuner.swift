@@ -128,11 +128,12 @@ package struct Tuner: Sendable {
       step: step, available: tactics, ranked: ranking(guesses), times: times)
   }
 
-  /// The tactics that stay within the workspace; where none does, the one that needs least.
+  /// The kernels that stay within the workspace; where none does, the one that needs least.
   private func admitted(
-    _ tactics: [Tactic], _ step: Step, _ program: Program, _ device: any Device
+    _ all: [Tactic], _ step: Step, _ program: Program, _ device: any Device
   ) throws(DeviceError) -> [Tactic] {
-    guard let workspaceBytes, tactics.count > 1 else { return tactics }
+    let tactics = all.filter { $0 != device.lastResort }
+    guard let workspaceBytes, tactics.count > 1 else { return all }
     var needs: [Int] = []
     for tactic in tactics {
       needs.append(try device.workspaceBytes(of: tactic, for: step, in: program))

@@ -78,7 +78,10 @@ public struct Builder: Sendable {
     let runtime = Runtime(pipeline: pipeline, device: device, tactics: tactics)
     var parts = [try part(model.graph, whole, runtime, model.name)]
     for (name, graph) in model.further {
-      do { parts.append(try part(graph, pipeline, runtime, "\(model.name) \(name)")) } catch {
+      do {
+        parts.append(
+          try part(graph, pipeline, runtime, "\(model.name) \(name)", first: parts[0]))
+      } catch {
         throw NeedletailError(error.stage, "signature '\(name)': \(error.description)")
       }
     }
@@ -96,15 +99,21 @@ public struct Builder: Sendable {
   private struct Part {
     var optimized: OptimizedGraph
     var executor: GraphExecutor
+    /// Whether it is the first signature under another name.
+    var isFirst = false
   }
 
   private func part(
-    _ graph: Graph, _ pipeline: Pipeline, _ runtime: Runtime, _ detail: String
+    _ graph: Graph, _ pipeline: Pipeline, _ runtime: Runtime, _ detail: String,
+    first: Part? = nil
   ) throws(NeedletailError) -> Part {
     progress?(BuildProgress(phase: .optimizing, fraction: 0, detail: detail))
     let own = graph.inputs.map { graph[$0].name }
     let fixed = try graph.fixingInputs(shapes.filter { own.contains($0.key) })
     let optimized = try pipeline.optimize(fixed)
+    if let first, optimized.graph.isIdentical(to: first.optimized.graph) {
+      return Part(optimized: first.optimized, executor: first.executor, isFirst: true)
+    }
     let executor = GraphExecutor(optimized.graph, runtime: runtime)
     try tune(executor)
     return Part(optimized: optimized, executor: executor)
@@ -134,7 +143,8 @@ public struct Builder: Sendable {
     contents.signature = model.signature
     contents.furtherSignatures = zip(model.further, parts.dropFirst()).map { signature, part in
       EngineSignature(
-        name: signature.name, graph: part.optimized.graph, metadata: metadata(part))
+        name: signature.name, graph: part.optimized.graph, metadata: metadata(part),
+        isFirst: part.isFirst)
     }
     return contents
   }

@@ -56,10 +56,11 @@ public final class Engine: Sendable {
       pipeline: pipeline, device: device,
       tactics: StoredTactics(section, workspaceBytes: workspace))
     runtime.mapping = contents.mapping
-    let graphs = [contents.graph] + contents.furtherSignatures.map(\.graph)
-    self.init(
-      contents: contents, executors: graphs.map { GraphExecutor($0, runtime: runtime) },
-      report: nil)
+    let first = GraphExecutor(contents.graph, runtime: runtime)
+    let others = contents.furtherSignatures.map {
+      $0.isFirst ? first : GraphExecutor($0.graph, runtime: runtime)
+    }
+    self.init(contents: contents, executors: [first] + others, report: nil)
   }
 
   /// Writes the engine whole, or leaves the file as it was.

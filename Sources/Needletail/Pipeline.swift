@@ -93,6 +93,16 @@ package struct Pipeline: Sendable {
     return graph
   }
 
+  /// A graph whose symbols have become numbers. What shapes decide is folded first: operators that waited for it
+  /// read it.
+  package func optimize(specialized graph: Graph) throws(NeedletailError) -> OptimizedGraph {
+    var report = RewriteReport()
+    let known = try step("fold-shapes") { () throws(GraphError) in
+      try GraphSimplifier.simplify(graph, limits: limits, report: &report)
+    }
+    return try optimize(known)
+  }
+
   /// The precision of every layer; FP32 where the optimisation is left out.
   private func assignPrecisions(_ graph: Graph) throws(NeedletailError) -> PrecisionAssignment {
     let wanted = optimizations.contains(.precisionCalibration) ? precision : .fp32

@@ -62,7 +62,7 @@ package struct SegmentReport: Sendable, Hashable, Encodable {
     for node in context.plan.hostNodes {
       add(
         node.name, operators: 1, isFallback: true,
-        reason: "it decides shapes, or which nodes run", seconds: nil)
+        reason: node.reason, seconds: nil)
     }
   }
 
@@ -111,7 +111,8 @@ extension SegmentReport {
   static func refusal(of node: String, _ reason: String) -> NeedletailError {
     NeedletailError(
       .build,
-      "node '\(node)' does not run on the device's kernels: \(reason); allow fallback, or change the model")
+      "node '\(node)' does not run on the device's kernels: \(reason); allow fallback, or change the model"
+    )
   }
 
   /// - Throws: `NeedletailError` that names the first step without a kernel.

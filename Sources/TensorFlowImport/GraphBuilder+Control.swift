@@ -83,7 +83,9 @@ extension GraphBuilder {
   ) throws(TensorFlowImportError) -> [FlowValue] {
     guard let first = functions.first else { return [] }
     let arguments = Array(inputs.dropFirst())
-    guard functions.count > 1 else { return try call(first, arguments, prefix: prefix, calls: calls) }
+    guard functions.count > 1 else {
+      return try call(first, arguments, prefix: prefix, calls: calls)
+    }
     let constant = graph.addConstant(name: "\(name) case \(number)", Tensor(scalar: number))
     let isMeant = add(
       "Equal", named: "\(name) is \(number)", [try tensor(inputs[0]), constant])
@@ -97,7 +99,8 @@ extension GraphBuilder {
       among: functions.dropFirst(), number: number + 1, otherwise.arguments, named: name,
       prefix: "", calls)
     guard results.count == others.count else {
-      throw .function(name: first, reason: "its case gives \(results.count) values, others \(others.count)")
+      throw .function(
+        name: first, reason: "its case gives \(results.count) values, others \(others.count)")
     }
     record.attributes["then_branch"] = .graph(try then.finished(results))
     record.attributes["else_branch"] = .graph(try otherwise.finished(others))

@@ -14,6 +14,9 @@ final class TensorBundle {
   private var shards: [Int: TensorStorage] = [:]
   private var tensors: [String: Tensor] = [:]
 
+  /// Smaller tensors are not worth the call.
+  private static let discardedBytes = 1 << 20
+
   /// - Parameter prefix: the path of the files without `.index` and `.data-...`.
   init(prefix: String, limits: Limits) throws(TensorFlowImportError) {
     self.prefix = prefix
@@ -89,6 +92,8 @@ final class TensorBundle {
       throw .variable(name: key, reason: "its checksum in \(shardPath(entry)) is wrong")
     }
     let tensor = try Self.make(type, shape, storage, offset, bytes, key)
+    // What was read for the checksum need not stay in memory until it is used.
+    if size >= Self.discardedBytes { storage.discardPages() }
     tensors[key] = tensor
     return tensor
   }

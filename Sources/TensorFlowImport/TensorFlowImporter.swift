@@ -45,7 +45,9 @@ package enum TensorFlowImporter {
       let first = try? file.signatureName(nil)
       names = file.signatureNames.sorted { ($0 != first ? 1 : 0, $0) < ($1 != first ? 1 : 0, $1) }
     }
-    for name in signatures where !names.contains(name) { names.append(try file.signatureName(name)) }
+    for name in signatures where !names.contains(name) {
+      names.append(try file.signatureName(name))
+    }
     guard let first = names.first else { throw .unknownSignature(name: "", known: []) }
     let context = try context(file, limits)
     var result = Import(

@@ -44,7 +44,7 @@ final class ExecutionPlan: Sendable {
     for node in parts.barriers { hosts.append(try HostNode(node, graph: graph, runtime: runtime)) }
     hostNodes = hosts
     if !runtime.pipeline.allowsFallback, let first = hosts.first {
-      throw SegmentReport.refusal(of: first.name, "it decides shapes, or which nodes run")
+      throw SegmentReport.refusal(of: first.name, first.reason)
     }
     if parts.rest.isEmpty {
       remainder = nil

@@ -49,7 +49,7 @@ final class GraphExecutor: Sendable {
   private func makePlan(_ types: [TensorType]) throws(NeedletailError) -> ExecutionPlan {
     var specialized = try GraphSpecialization.specialize(graph, inputs: types)
     if specialized.hasUnexpandedNodes {
-      specialized = try runtime.pipeline.optimize(specialized).graph
+      specialized = try runtime.pipeline.optimize(specialized: specialized).graph
     }
     return try ExecutionPlan(specialized, runtime: runtime)
   }

@@ -20,6 +20,15 @@ struct HostNode: Sendable {
     case kernel(KernelProblem)
   }
 
+  /// Why the host computes the node.
+  var reason: String {
+    switch work {
+    case .host: "the shape of its result depends on data, or it is too rare for a kernel"
+    case .branch, .loop, .scan: "the host decides what runs; the bodies run on the device's kernels"
+    case .kernel: "devices have no strings"
+    }
+  }
+
   init(_ node: Node, graph: Graph, runtime: Runtime) throws(NeedletailError) {
     name = node.name
     inputs = node.inputs

@@ -23,6 +23,9 @@ struct InspectCommand: ParsableCommand {
   @Argument(help: "An engine, a model, or a name of the zoo.")
   var model: String
 
+  @Flag(help: "Show what a model takes and gives, without building an engine.")
+  var modelOnly = false
+
   @Option(help: "Inferences to time; 0 shows no times.")
   var steps = 10
 
@@ -58,6 +61,7 @@ struct InspectCommand: ParsableCommand {
     build.minimumSegmentSize = 1
     build.noFallback = noFallback
     let source = try EngineSource(model)
+    if modelOnly { return try showModel(try source.model(common)) }
     if kernels == nil, let description = try source.savedModel() {
       let isImportable = try showsLayers(of: description)
       guard isImportable else { return }
@@ -78,6 +82,17 @@ struct InspectCommand: ParsableCommand {
     for (name, tensor) in inputs { try context.setInput(name, tensor) }
     let report = try InspectReport(engine, context, steps: steps)
     if common.json { try Output.json(report) } else { report.show() }
+  }
+
+  private func showModel(_ model: Model) throws {
+    let ports = (
+      model.inputs.map(InspectReport.Port.init), model.outputs.map(InspectReport.Port.init)
+    )
+    if common.json { return try Output.json(["inputs": ports.0, "outputs": ports.1]) }
+    if let description = model.savedModel { SavedModelReport(description: description).show() }
+    Output.line("\(model.name), signature \(model.signature)")
+    for port in ports.0 { Output.line("  input  \(InspectReport.text(port))") }
+    for port in ports.1 { Output.line("  output \(InspectReport.text(port))") }
   }
 
   /// Shows what a TensorFlow model holds.
@@ -248,7 +263,7 @@ struct InspectReport: Encodable {
     for section in tunedFor { Output.line("  tuned for: \(section)") }
   }
 
-  private static func text(_ port: Port) -> String {
+  static func text(_ port: Port) -> String {
     "\(port.name): \(port.dataType ?? "unknown") \(port.shape.map { $0.joined(separator: "x") } ?? "of unknown shape")"
   }
 

@@ -18,7 +18,7 @@ struct CommonOptions: ParsableArguments {
       discussion: """
         The CPU computes fp16 and bf16 layers slowly, and tf32 as fp32. int8 and auto need --calibration or \
         --calibration-table.
-        """))
+        """), transform: { $0.lowercased() })
   var precision = "fp32"
 
   @Option(
@@ -132,7 +132,8 @@ struct BuildOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The fewest operators that go to the GPU between two steps of the host.",
-      discussion: "Smaller segments run on the host too. Without effect on the CPU, which is the host.",
+      discussion:
+        "Smaller segments run on the host too. Without effect on the CPU, which is the host.",
       valueName: "count"))
   var minimumSegmentSize = 1
 

@@ -22,7 +22,8 @@ struct TensorFlowPatches: Operator {
     rates = try attributes.ints("rates") ?? []
     isSame = try attributes.string("padding", default: "VALID") == "SAME"
     for list in [kernel, strides, rates] {
-      guard list.count == 4, list[0] == 1, list[3] == 1, list.allSatisfy({ (1...65536).contains($0) })
+      guard list.count == 4, list[0] == 1, list[3] == 1,
+        list.allSatisfy({ (1...65536).contains($0) })
       else { throw OperatorError("sizes, strides or rates \(list) are not supported") }
     }
   }

@@ -61,7 +61,7 @@ struct TensorFlowDiagonal: Operator {
   /// Which diagonal: above the main one where positive.
   private func offset(_ index: Int, _ expansion: Expansion) throws(OperatorError) -> Int {
     guard let list = try expansion.requiredIntegers(index, "k") else { return 0 }
-    guard let first = list.first, Set(list).count == 1 else {
+    guard let first = list.first, Set(list).count == 1, first.magnitude < 1 << 31 else {
       throw OperatorError("several diagonals, \(list), are not supported")
     }
     return first
@@ -94,15 +94,19 @@ struct TensorFlowDiagonal: Operator {
     guard diagonal.rank > 0 else { throw OperatorError("expected diagonals, found a scalar") }
     let offset = try offset(1, expansion)
     let length = diagonal.shape[diagonal.rank - 1]
-    func extent(_ index: Int, _ least: Dimension) throws(OperatorError) -> Dimension {
-      guard let operand = expansion.optionalInput(index) else { return least }
+    func extent(_ index: Int) throws(OperatorError) -> Dimension? {
+      guard let operand = expansion.optionalInput(index) else { return nil }
       guard let given = expansion.dimensions(operand)?.first else {
         throw OperatorError("the count of rows or columns is not known before the model runs")
       }
-      return given == -1 ? least : given
+      return given == -1 ? nil : given
     }
-    let rows = try extent(2, length + Dimension(max(-offset, 0)))
-    let columns = try extent(3, length + Dimension(max(offset, 0)))
+    let given = (rows: try extent(2), columns: try extent(3))
+    // Where neither is given, the matrix is square.
+    let isSquare = given.rows == nil && given.columns == nil
+    let square = length + Dimension(abs(offset))
+    let rows = isSquare ? square : given.rows ?? length + Dimension(max(-offset, 0))
+    let columns = isSquare ? square : given.columns ?? length + Dimension(max(offset, 0))
     let shape = Shape(diagonal.shape.dimensions.dropLast() + [rows, columns])
     let padding = try expansion.requiredNumbers(4, "padding_value")?.first ?? 0
     let spread = try spread(diagonal, offset, shape, &expansion)

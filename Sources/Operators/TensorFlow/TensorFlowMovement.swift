@@ -207,7 +207,9 @@ struct TensorFlowPad: Operator {
     var result = x
     for axis in 0..<x.rank where before[axis] != 0 || after[axis] != 0 {
       let extent = result.shape[axis]
-      if let length = extent.constant, max(before[axis].constant ?? 0, after[axis].constant ?? 0) > length {
+      if let length = extent.constant,
+        max(before[axis].constant ?? 0, after[axis].constant ?? 0) > length
+      {
         throw OperatorError("the pads of axis \(axis) of \(x.type) are larger than its extent")
       }
       let place = ScalarExpression.index(axis: 0) - .operand(1)

@@ -136,7 +136,8 @@ private enum BoxSelection {
     let record = OperatorRecord(
       domain: "onnx", name: "NonMaxSuppression", version: 11, attributes: [:])
     var inputs: [Tensor?] = [
-      try HostInputs.reshaped(boxes, [1, count, 4]), try HostInputs.reshaped(scores, [1, 1, count]),
+      try HostInputs.reshaped(boxes, [1, count, 4]),
+      try HostInputs.reshaped(scores, [1, 1, count]),
       try HostInputs.integers([Int64(limit)], .int64, []),
       try HostInputs.numbers([overlap], .float64, []),
     ]
@@ -231,7 +232,7 @@ struct TensorFlowCombinedSuppression: HostOperator {
 
 /// Sums and extrema of rows that have one number. Source: TensorFlow `UnsortedSegmentSum` and its kin,
 /// `SegmentSum` with constant numbers, `DenseBincount`.
-struct TensorFlowSegments: Operator {
+struct TensorFlowSegments: DataDependentOperator {
   private static let combinations: [String: (Scatter.Combination, Double)] = [
     "UnsortedSegmentSum": (.add, 0), "UnsortedSegmentProd": (.multiply, 1),
     "UnsortedSegmentMax": (.maximum, -Double(Float.greatestFiniteMagnitude)),
@@ -265,7 +266,10 @@ struct TensorFlowSegments: Operator {
       segments = Dimension((known.max() ?? -1) + 1)
     } else {
       guard let given = expansion.dimensions(try expansion.input(2))?.first else {
-        throw OperatorError("the count of segments is not known before the model runs")
+        let count = expansion.freshSymbol("segments")
+        let rest = data.shape.dimensions.dropFirst(ids.rank)
+        return try emitHostOrFold(
+          &expansion, outputs: [TensorType(data.dataType, Shape([count] + rest))])
       }
       segments = given
     }
@@ -294,8 +298,13 @@ struct TensorFlowSegments: Operator {
   private func count(_ expansion: inout Expansion) throws(OperatorError) {
     let values = try expansion.cast(try expansion.input(0), to: .int64)
     let weights = try expansion.input(2)
-    guard values.rank == 1, !isBinary, let size = expansion.dimensions(try expansion.input(1))?.first
-    else { throw OperatorError("only counts of one axis and a known size are supported") }
+    guard values.rank == 1, !isBinary else {
+      throw OperatorError("only counts of one axis are supported, x is \(values.type)")
+    }
+    guard let size = expansion.dimensions(try expansion.input(1))?.first else {
+      let count = expansion.freshSymbol("counts")
+      return try emitHostOrFold(&expansion, outputs: [TensorType(weights.dataType, [count])])
+    }
     let type = weights.dataType
     let base = try expansion.emit(
       .pointwise(Pointwise(.constant(0, type), shape: [size])), [])
