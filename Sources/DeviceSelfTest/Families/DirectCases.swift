@@ -129,7 +129,7 @@ enum DirectCases {
       else { continue }
       var result = StepCase(.convolution(problem), [x, weights])
       let order = [0] + Array(2..<output.count) + [1]
-      problem.epilogue = try epilogue(output, type, order, own: 2, &result, &maker)
+      problem.epilogue = try epilogue(output, sumType(type), order, own: 2, &result, &maker)
       result.problem = .convolution(problem)
       return result
     }
@@ -153,7 +153,8 @@ enum DirectCases {
     let output = try outputShape(result)
     result.outputOrder = maker.order(output.count)
     result.gap = maker.random.chance(40) ? 1 + maker.random.below(3) : 0
-    problem.epilogue = try epilogue(output, type, result.outputOrder, own: 2, &result, &maker)
+    problem.epilogue = try epilogue(
+      output, sumType(type), result.outputOrder, own: 2, &result, &maker)
     result.problem = .matmul(problem)
     return result
   }
@@ -258,6 +259,11 @@ enum DirectCases {
   private static func outputShape(_ stepCase: StepCase) throws -> [Int] {
     let types = try stepCase.problem.outputTypes(of: stepCase.inputs.map { $0?.type })
     return types[0].shape.constants ?? []
+  }
+
+  /// The type of sums of products of one type.
+  private static func sumType(_ type: DataType) -> DataType {
+    type.sumOfProducts(with: type) ?? type
   }
 
   /// A bias, a residual that may lie where the output does, a bound, or a change of type.
