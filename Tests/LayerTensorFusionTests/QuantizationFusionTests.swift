@@ -34,8 +34,11 @@ import Testing
     let w = try draft.dequantized(try draft.integers([3, 2, 1, 1], .int8), 0.25, 0)
     let bias = try draft.dequantized(
       try draft.constant([500, -70, 12] as [Int32], [3, 1, 1]), 0.125, 0)
-    let product = try draft.convolution(try draft.dequantized(x, 0.5, -7), w)
-    draft.output(try draft.pointwise(.x0 + .x1, product, bias))
+    let convolution = Convolution(
+      strides: [1, 1], dilations: [1, 1], padsBefore: [0, 0], padsAfter: [0, 0],
+      epilogue: .x0 + .x1)
+    draft.output(
+      try draft.add(.convolution(convolution), [try draft.dequantized(x, 0.5, -7), w, bias]))
     let outcome = try draft.fused(tolerance: 1e-5)
     #expect(outcome.families == ["convolution"])
     let sum = ScalarExpression.x0 + .x1
