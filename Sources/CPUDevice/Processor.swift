@@ -43,7 +43,9 @@ package struct Processor: Sendable {
 
   /// The instruction sets that kernels can be chosen from, best first.
   package var instructionSets: [String] {
-    (hasVNNI ? ["avx512_vnni"] : []) + (hasAVX512 ? ["avx512"] : []) + (hasAVX2 ? ["avx2"] : []) + ["baseline"]
+    (hasVNNI ? ["avx512_vnni"] : []) + (hasAVX512 ? ["avx512"] : []) + (hasAVX2 ? ["avx2"] : []) + [
+      "baseline"
+    ]
   }
 
   /// The kernels of an instruction set; nil where the processor does not have it.
