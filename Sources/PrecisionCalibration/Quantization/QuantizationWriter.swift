@@ -223,6 +223,14 @@ struct QuantizationWriter {
     try finish(node, copy, body)
   }
 
+  /// Whether a kernel multiplies matrices in floating point: these store what they sum.
+  private func multipliesNumbers(_ node: Node, _ problem: KernelProblem) -> Bool {
+    switch problem {
+    case .convolution, .matmul: result.types(of: node.inputs).first??.dataType == .float32
+    default: false
+    }
+  }
+
   /// Adds the node, its result rounded where it is stored as integers.
   private mutating func finish(
     _ node: Node, _ copy: Node, _ body: QuantizedBody
@@ -232,7 +240,7 @@ struct QuantizationWriter {
     guard let output = node.outputs.first, isStored(output),
       let storage = analysis.storage[output]
     else { return try add(copy, body.problem) }
-    guard node.outputs.count == 1, body.hasResult else {
+    guard node.outputs.count == 1, body.hasResult, !multipliesNumbers(copy, body.problem) else {
       // In floating point under another name, then rounded.
       let exact = result.addValue(
         Value(name: "\(source[output].name):float32", type: source[output].type))
