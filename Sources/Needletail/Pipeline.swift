@@ -98,7 +98,7 @@ package struct Pipeline: Sendable {
   package func optimize(specialized graph: Graph) throws(NeedletailError) -> OptimizedGraph {
     var report = RewriteReport()
     let known = try step("fold-shapes") { () throws(GraphError) in
-      try GraphSimplifier.simplify(graph, limits: limits, report: &report)
+      try GraphSimplifier.simplify(graph, limits: limits, keepsQuantized: true, report: &report)
     }
     return try optimize(known)
   }

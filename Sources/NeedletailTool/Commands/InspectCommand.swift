@@ -85,14 +85,16 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func showModel(_ model: Model) throws {
-    let ports = (
-      model.inputs.map(InspectReport.Port.init), model.outputs.map(InspectReport.Port.init)
-    )
-    if common.json { return try Output.json(["inputs": ports.0, "outputs": ports.1]) }
-    if let description = model.savedModel { SavedModelReport(description: description).show() }
-    Output.line("\(model.name), signature \(model.signature)")
-    for port in ports.0 { Output.line("  input  \(InspectReport.text(port))") }
-    for port in ports.1 { Output.line("  output \(InspectReport.text(port))") }
+    if let description = model.savedModel {
+      return common.json
+        ? try Output.json(description) : SavedModelReport(description: description).show()
+    }
+    let inputs = model.inputs.map(InspectReport.Port.init)
+    let outputs = model.outputs.map(InspectReport.Port.init)
+    if common.json { return try Output.json(["inputs": inputs, "outputs": outputs]) }
+    Output.line(model.name)
+    for port in inputs { Output.line("  input  \(InspectReport.text(port))") }
+    for port in outputs { Output.line("  output \(InspectReport.text(port))") }
   }
 
   /// Shows what a TensorFlow model holds.
