@@ -1,3 +1,4 @@
+import EngineFormat
 import Foundation
 import GraphModel
 import KernelModel
@@ -201,7 +202,7 @@ extension Tensor {
 private struct Draft {
   var graph = Graph(name: "test")
 
-  mutating func input(_ name: String, _ shape: [Dimension]) -> ValueID {
+  mutating func input(_ name: String, _ shape: [TensorModel.Dimension]) -> ValueID {
     graph.addInput(name: name, type: TensorType(.float32, Shape(shape)))
   }
 
@@ -231,7 +232,7 @@ private struct Draft {
     _ x: ValueID, _ weights: Tensor, _ name: String, pad: Int, groups: Int = 1,
     isRectified: Bool = false
   ) throws -> ValueID {
-    let pads = [Dimension](repeating: Dimension(pad), count: 2)
+    let pads = [TensorModel.Dimension](repeating: Dimension(pad), count: 2)
     let problem = Convolution(
       strides: [1, 1], dilations: [1, 1], padsBefore: pads, padsAfter: pads, groups: groups)
     let sum = try add(
