@@ -167,9 +167,9 @@ extension PrecisionAssignment.Reason: CustomStringConvertible {
   /// Three digits.
   private static func short(_ number: Double) -> Double {
     guard number > 0, number.isFinite else { return number }
-    var unit = 1e-12
-    while unit * 1000 < number { unit *= 10 }
-    return (number / unit).rounded() * unit
+    var scale = 1e12
+    while scale > 1, number * scale >= 1000 { scale /= 10 }
+    return (number * scale).rounded() / scale
   }
 
   private static func largest(_ type: DataType) -> Double { SixteenBits(type)?.largest ?? 0 }

@@ -156,7 +156,10 @@ import Testing
     let assignment = try PrecisionPolicy.assign(draft.graph, .fp32)
     #expect(assignment.entries.map(\.precision) == [.fp32])
     #expect(assignment.description.contains("1 in fp32"))
-    #expect(throws: PrecisionError.notImplemented(.int8)) {
+    #expect(throws: PrecisionError.notImplemented(.fp8)) {
+      try PrecisionPolicy.assign(draft.graph, .fp8)
+    }
+    #expect(throws: PrecisionError.notCalibrated(.int8)) {
       try PrecisionPolicy.assign(draft.graph, .int8)
     }
   }

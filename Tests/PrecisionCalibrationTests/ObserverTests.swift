@@ -103,10 +103,10 @@ import Testing
     #expect(abs(found - expected) <= observer.histogram.width)
   }
 
-  /// One outlier among many: a good range leaves it out, and its error is less than that of the extremes.
+  /// Two outliers among many: a good range leaves them out, and its error is less than that of the extremes.
   @Test(arguments: [CalibrationMethod.entropy, .meanSquaredError, .percentile9999])
   func outliersAreClipped(method: CalibrationMethod) throws {
-    let observer = try observer([bell(400_000, seed: 2) + [40]])
+    let observer = try observer([bell(400_000, seed: 2) + [40, -40]])
     let selection = RangeSelection(observer)
     let range = selection.range(method)
     #expect(range.magnitude < 20 && range.magnitude > 1.5)
