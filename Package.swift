@@ -51,6 +51,7 @@ let layers: [Target] =
     layer(
       "Operators", imports: ["TensorModel", "KernelModel", "ReferenceInterpreter", "GraphModel"]),
     layer("MappedFiles"),
+    layer("DynamicLibraries"),
     layer("ONNXFormat", imports: [protobuf]),
     layer(
       "ONNXImport",
@@ -59,7 +60,7 @@ let layers: [Target] =
         protobuf,
       ]),
     layer("ONNXExport", imports: ["TensorModel", "ONNXFormat", "ONNXImport", protobuf]),
-    layer("ImageFiles", imports: ["MappedFiles"]),
+    layer("ImageFiles", imports: ["MappedFiles", "DynamicLibraries"]),
     layer("TensorFlowFormat", imports: [protobuf]),
     layer(
       "TensorFlowImport",
@@ -86,7 +87,7 @@ let layers: [Target] =
       ]
     ),
     layer("CUDASource", imports: ["TensorModel", "KernelModel", "ProgramModel"]),
-    layer("CUDADriver", imports: [crypto]),
+    layer("CUDADriver", imports: ["DynamicLibraries", crypto]),
     .target(name: "CProcessor", path: "Sources/CProcessor"),
     .target(name: "CPUIntrinsics", path: "Sources/CPUIntrinsics"),
     layer("CPUKernelInterface"),

@@ -1,3 +1,5 @@
+import DynamicLibraries
+
 /// The functions of NVRTC that are used, by our own declarations.
 ///
 /// Source: NVRTC reference, version 12.0 and up.

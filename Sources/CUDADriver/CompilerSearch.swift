@@ -1,3 +1,4 @@
+import DynamicLibraries
 import Foundation
 
 /// Where NVRTC may be: the system's loader, CUDA toolkits, and Python packages (nvidia-cuda-nvrtc).

@@ -1,3 +1,5 @@
+import DynamicLibraries
+
 /// The functions of the driver that are used, by our own declarations.
 ///
 /// Source: CUDA Driver API reference, version 12.0 and up.

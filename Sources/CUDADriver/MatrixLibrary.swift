@@ -1,3 +1,4 @@
+import DynamicLibraries
 import Foundation
 import Synchronization
 

@@ -1,3 +1,4 @@
+import DynamicLibraries
 import Foundation
 
 /// NVRTC: CUDA C++ to machine code of one chip. It needs no GPU.

@@ -1,3 +1,5 @@
+import DynamicLibraries
+
 /// libjpeg-turbo, by its TurboJPEG interface of version 1.2 and later.
 struct JPEGLibrary: Sendable {
 
@@ -20,7 +22,7 @@ struct JPEGLibrary: Sendable {
   static func shared() throws(ImageError) -> JPEGLibrary { try result.get() }
 
   private init() throws(ImageError) {
-    guard let library = SharedLibrary(["libturbojpeg.so.0", "libturbojpeg.dylib"]) else {
+    guard let library = DynamicLibrary(firstOf: ["libturbojpeg.so.0", "libturbojpeg.dylib"]) else {
       throw ImageError(
         "is JPEG, which needs the library libturbojpeg: install it (apt install libturbojpeg0)")
     }

@@ -1,3 +1,5 @@
+import DynamicLibraries
+
 /// libpng, by its simplified interface of version 1.6.
 struct PNGLibrary: Sendable {
   private let beginRead: @convention(c) (UnsafeMutableRawPointer?, UnsafeRawPointer?, Int) -> Int32
@@ -13,7 +15,7 @@ struct PNGLibrary: Sendable {
   static func shared() throws(ImageError) -> PNGLibrary { try result.get() }
 
   private init() throws(ImageError) {
-    guard let library = SharedLibrary(["libpng16.so.16", "libpng16.16.dylib"]) else {
+    guard let library = DynamicLibrary(firstOf: ["libpng16.so.16", "libpng16.16.dylib"]) else {
       throw ImageError(
         "is PNG, which needs the library libpng: install it (apt install libpng16-16)")
     }
