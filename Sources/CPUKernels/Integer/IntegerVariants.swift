@@ -11,46 +11,6 @@ import CPUKernelInterface
     ]
   }
 
-  /// Tiles of 1 vector of columns.
-  private func tile1(_ arguments: UnsafeRawPointer) {
-    switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
-    case 1: IntegerTile<1, 1>.compute(arguments)
-    case 2: IntegerTile<2, 1>.compute(arguments)
-    case 3: IntegerTile<3, 1>.compute(arguments)
-    case 4: IntegerTile<4, 1>.compute(arguments)
-    case 5: IntegerTile<5, 1>.compute(arguments)
-    case 6: IntegerTile<6, 1>.compute(arguments)
-    case 7: IntegerTile<7, 1>.compute(arguments)
-    case 8: IntegerTile<8, 1>.compute(arguments)
-    case 9: IntegerTile<9, 1>.compute(arguments)
-    case 10: IntegerTile<10, 1>.compute(arguments)
-    case 11: IntegerTile<11, 1>.compute(arguments)
-    case 12: IntegerTile<12, 1>.compute(arguments)
-    case 13: IntegerTile<13, 1>.compute(arguments)
-    default: IntegerTile<14, 1>.compute(arguments)
-    }
-  }
-
-  /// Tiles of 2 vectors of columns.
-  private func tile2(_ arguments: UnsafeRawPointer) {
-    switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
-    case 1: IntegerTile<1, 2>.compute(arguments)
-    case 2: IntegerTile<2, 2>.compute(arguments)
-    case 3: IntegerTile<3, 2>.compute(arguments)
-    case 4: IntegerTile<4, 2>.compute(arguments)
-    case 5: IntegerTile<5, 2>.compute(arguments)
-    case 6: IntegerTile<6, 2>.compute(arguments)
-    case 7: IntegerTile<7, 2>.compute(arguments)
-    case 8: IntegerTile<8, 2>.compute(arguments)
-    case 9: IntegerTile<9, 2>.compute(arguments)
-    case 10: IntegerTile<10, 2>.compute(arguments)
-    case 11: IntegerTile<11, 2>.compute(arguments)
-    case 12: IntegerTile<12, 2>.compute(arguments)
-    case 13: IntegerTile<13, 2>.compute(arguments)
-    default: IntegerTile<14, 2>.compute(arguments)
-    }
-  }
-
   /// Tiles of 3 vectors of columns.
   private func tile3(_ arguments: UnsafeRawPointer) {
     switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
@@ -86,6 +46,27 @@ import CPUKernelInterface
     ]
   }
 
+  /// Tiles of 4 vectors of columns.
+  private func tile4(_ arguments: UnsafeRawPointer) {
+    switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
+    case 1: IntegerTile<1, 4>.compute(arguments)
+    case 2: IntegerTile<2, 4>.compute(arguments)
+    case 3: IntegerTile<3, 4>.compute(arguments)
+    case 4: IntegerTile<4, 4>.compute(arguments)
+    default: IntegerTile<5, 4>.compute(arguments)
+    }
+  }
+#else
+  func integerVariants() -> [IntegerVariant] {
+    let width = IntegerLanes.count
+    return [
+      IntegerVariant(rows: 4, columns: 2 * width) { tile2($0) },
+      IntegerVariant(rows: 8, columns: 1 * width) { tile1($0) },
+    ]
+  }
+#endif
+
+#if NEEDLETAIL_VNNI || NEEDLETAIL_AVX512
   /// Tiles of 1 vector of columns.
   private func tile1(_ arguments: UnsafeRawPointer) {
     switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
@@ -98,11 +79,7 @@ import CPUKernelInterface
     case 7: IntegerTile<7, 1>.compute(arguments)
     case 8: IntegerTile<8, 1>.compute(arguments)
     case 9: IntegerTile<9, 1>.compute(arguments)
-    case 10: IntegerTile<10, 1>.compute(arguments)
-    case 11: IntegerTile<11, 1>.compute(arguments)
-    case 12: IntegerTile<12, 1>.compute(arguments)
-    case 13: IntegerTile<13, 1>.compute(arguments)
-    default: IntegerTile<14, 1>.compute(arguments)
+    default: IntegerTile<10, 1>.compute(arguments)
     }
   }
 
@@ -121,58 +98,7 @@ import CPUKernelInterface
     default: IntegerTile<10, 2>.compute(arguments)
     }
   }
-
-  /// Tiles of 4 vectors of columns.
-  private func tile4(_ arguments: UnsafeRawPointer) {
-    switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
-    case 1: IntegerTile<1, 4>.compute(arguments)
-    case 2: IntegerTile<2, 4>.compute(arguments)
-    case 3: IntegerTile<3, 4>.compute(arguments)
-    case 4: IntegerTile<4, 4>.compute(arguments)
-    default: IntegerTile<5, 4>.compute(arguments)
-    }
-  }
-#elseif NEEDLETAIL_AVX2
-  func integerVariants() -> [IntegerVariant] {
-    let width = IntegerLanes.count
-    return [
-      IntegerVariant(rows: 4, columns: 2 * width) { tile2($0) },
-      IntegerVariant(rows: 8, columns: 1 * width) { tile1($0) },
-    ]
-  }
-
-  /// Tiles of 1 vector of columns.
-  private func tile1(_ arguments: UnsafeRawPointer) {
-    switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
-    case 1: IntegerTile<1, 1>.compute(arguments)
-    case 2: IntegerTile<2, 1>.compute(arguments)
-    case 3: IntegerTile<3, 1>.compute(arguments)
-    case 4: IntegerTile<4, 1>.compute(arguments)
-    case 5: IntegerTile<5, 1>.compute(arguments)
-    case 6: IntegerTile<6, 1>.compute(arguments)
-    case 7: IntegerTile<7, 1>.compute(arguments)
-    default: IntegerTile<8, 1>.compute(arguments)
-    }
-  }
-
-  /// Tiles of 2 vectors of columns.
-  private func tile2(_ arguments: UnsafeRawPointer) {
-    switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
-    case 1: IntegerTile<1, 2>.compute(arguments)
-    case 2: IntegerTile<2, 2>.compute(arguments)
-    case 3: IntegerTile<3, 2>.compute(arguments)
-    default: IntegerTile<4, 2>.compute(arguments)
-    }
-  }
 #else
-  func integerVariants() -> [IntegerVariant] {
-    let width = IntegerLanes.count
-    return [
-      IntegerVariant(rows: 4, columns: 2 * width) { tile2($0) },
-      IntegerVariant(rows: 8, columns: 1 * width) { tile1($0) },
-    ]
-  }
-
   /// Tiles of 1 vector of columns.
   private func tile1(_ arguments: UnsafeRawPointer) {
     switch arguments.assumingMemoryBound(to: IntegerTileArguments.self).pointee.rows {
