@@ -12,29 +12,32 @@ public enum PrecisionMode: String, Sendable, Hashable, CaseIterable {
   case bf16 = "BF16"
   /// 8-bit integers with calibrated scales.
   case int8 = "INT8"
+
+  var precision: Precision {
+    switch self {
+    case .fp32: .fp32
+    case .tf32: .tf32
+    case .fp16: .fp16
+    case .bf16: .bf16
+    case .int8: .int8
+    }
+  }
 }
 
 extension Builder {
   /// A builder with the options of TF-TRT's converter that mean the same here.
   ///
-  ///     let builder = try Builder(precisionMode: .fp16, maxWorkspaceSizeBytes: 8 << 30)
+  ///     let builder = Builder(precisionMode: .fp16, maxWorkspaceSizeBytes: 8 << 30)
   ///
   /// - Parameters:
   ///   - precisionMode: the arithmetic of the layers.
   ///   - maxWorkspaceSizeBytes: what a layer may use beside its operands while it runs; nil for no bound.
   ///   - minimumSegmentSize: see `minimumSegmentSize`.
-  /// - Throws: `NeedletailError` for a precision that this version does not have.
   public init(
     precisionMode: PrecisionMode, maxWorkspaceSizeBytes: Int? = nil, minimumSegmentSize: Int = 1
-  ) throws(NeedletailError) {
+  ) {
     self.init()
-    guard let precision = Precision(rawValue: precisionMode.rawValue.lowercased()),
-      precision.isImplemented
-    else {
-      throw NeedletailError(
-        .build, "precision mode \(precisionMode.rawValue) is not implemented in this version")
-    }
-    self.precision = precision
+    precision = precisionMode.precision
     self.maxWorkspaceSizeBytes = maxWorkspaceSizeBytes
     self.minimumSegmentSize = minimumSegmentSize
   }

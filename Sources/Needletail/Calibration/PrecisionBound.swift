@@ -73,9 +73,9 @@ struct PrecisionLoss {
           sums[place].add(tensor, expected[index][place])
         }
       case .accuracyLoss(_, let labels):
-        let (a, count) = Self.correct(found, labels, firsts[index])
+        let (a, count) = TopOne.correct(found.first, labels, from: firsts[index])
         right += a
-        wrong += Self.correct(expected[index], labels, firsts[index]).correct
+        wrong += TopOne.correct(expected[index].first, labels, from: firsts[index]).correct
         samples += count
       }
     }
@@ -84,24 +84,6 @@ struct PrecisionLoss {
     case .error: return sums.map(\.relative).max() ?? 0
     case .accuracyLoss: return samples > 0 ? 100 * Double(wrong - right) / Double(samples) : 0
     }
-  }
-
-  /// How many samples of the first output have their largest number at their label.
-  private static func correct(
-    _ outputs: [Tensor], _ labels: [Int64], _ first: Int
-  ) -> (correct: Int, count: Int) {
-    guard let output = outputs.first, let scores = output.numbers(), let count = output.shape.first,
-      count > 0, first + count <= labels.count
-    else { return (0, 0) }
-    let classes = scores.count / count
-    guard classes > 0 else { return (0, 0) }
-    var correct = 0
-    for sample in 0..<count {
-      let row = scores[(sample * classes)..<((sample + 1) * classes)]
-      let best = row.indices.max { (row[$0], $1) < (row[$1], $0) } ?? row.startIndex
-      if Int64(best - row.startIndex) == labels[first + sample] { correct += 1 }
-    }
-    return (correct, count)
   }
 }
 

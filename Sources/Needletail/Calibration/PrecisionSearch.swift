@@ -31,8 +31,6 @@ package struct PrecisionSearch {
 
   /// Samples that errors of single layers are measured on.
   private static let samplesForLayers = 8
-  /// How often the search begins anew because held-out data costs more.
-  private static let rounds = 4
 
   /// - Parameters:
   ///   - builder: with a calibration; its precision is not looked at.
@@ -47,39 +45,22 @@ package struct PrecisionSearch {
     builder.excluded = [:]
     let sensitivity = try LayerSensitivity(model, builder: builder)
     var layers = try Self.timed(model, builder)
-    let faster = layers.filter { $0.precision == .int8 }.map(\.node)
-    if !faster.isEmpty {
+    if layers.contains(where: { $0.precision == .int8 }) {
       let errors = try sensitivity.errors(
         on: try data.prefix(Self.samplesForLayers).tensors(ofBatch: 0)
       ) { progress("measuring layers", $0) }
       for index in layers.indices { layers[index].error = errors[layers[index].node] }
     }
-    let order = Self.order(layers)
     let measured = try PrecisionLoss(bound, sensitivity.reference, data, firstSample: 0)
     let check = try heldOut.map { (heldOut) throws(NeedletailError) in
       try PrecisionLoss(
         bound, sensitivity.reference, heldOut, firstSample: data.sampleCount)
     }
-    var target = bound.limit
-    var kept = 0
-    var loss = 0.0
-    var heldOutLoss: Double?
-    for round in 1...Self.rounds {
-      (kept, loss) = try Self.fewest(layers, order, from: kept, sensitivity, measured, target) {
-        progress("searching", $0)
-      }
-      guard let check else { break }
-      let names = Self.excluded(layers, order.prefix(kept))
-      let found = try check.loss(of: try sensitivity.executor(excluding: names))
-      heldOutLoss = found
-      if found <= bound.limit || kept == order.count { break }
-      if round == Self.rounds {
-        kept = order.count
-        heldOutLoss = 0
-      }
-      target *= 0.95 * bound.limit / found
+    let candidates = Candidates(layers, sensitivity)
+    let kept = try candidates.fewest(within: bound.limit, on: measured, check) {
+      progress("searching", $0)
     }
-    for name in order.prefix(kept) {
+    for name in candidates.order.prefix(kept) {
       guard let index = layers.firstIndex(where: { $0.node == name }) else { continue }
       layers[index].precision = .fp32
       layers[index].reason = .sensitive(layers[index].error ?? 0)
@@ -89,48 +70,14 @@ package struct PrecisionSearch {
     }
     engine = try builder.buildNow(model)
     self.layers = layers
-    self.loss = loss
-    self.heldOutLoss = heldOutLoss
-  }
-
-  private static func excluded(_ layers: [Layer], _ names: ArraySlice<String>) -> [String] {
-    layers.filter { $0.precision != .int8 }.map(\.node) + names
-  }
-
-  /// The layers to put back, in turn.
-  private static func order(_ layers: [Layer]) -> [String] {
-    func price(_ layer: Layer) -> Double {
-      let error = layer.error ?? 0
-      return error * error / max(layer.floatSeconds - layer.integerSeconds, 1e-9)
+    loss = try measured.loss(of: engine.executor)
+    heldOutLoss = try check?.loss(of: engine.executor)
+    if let heldOutLoss, !(heldOutLoss <= bound.limit) {
+      throw NeedletailError(
+        .build,
+        "the \(bound.name) on held-out samples is \(heldOutLoss), above the bound of \(bound.limit), "
+          + "whichever layers are in fp32; no engine is written")
     }
-    return layers.filter { $0.precision == .int8 }
-      .sorted { (price($0), $1.node) > (price($1), $0.node) }.map(\.node)
-  }
-
-  /// The smallest count of layers to put back with which the loss is within a target, by bisection.
-  private static func fewest(
-    _ layers: [Layer], _ order: [String], from first: Int, _ sensitivity: LayerSensitivity,
-    _ measured: PrecisionLoss, _ target: Double, progress: (Double) -> Void
-  ) throws(NeedletailError) -> (count: Int, loss: Double) {
-    func loss(_ count: Int) throws(NeedletailError) -> Double {
-      count == order.count && layers.allSatisfy({ order.contains($0.node) })
-        ? 0
-        : try measured.loss(
-          of: try sensitivity.executor(excluding: excluded(layers, order.prefix(count))))
-    }
-    let least = try loss(first)
-    if least <= target { return (first, least) }
-    var low = first
-    var high = order.count
-    var best = 0.0
-    let span = Double(max(high - low, 1))
-    while high - low > 1 {
-      progress(1 - Double(high - low) / span)
-      let middle = low + (high - low) / 2
-      let found = try loss(middle)
-      if found <= target { (high, best) = (middle, found) } else { low = middle }
-    }
-    return (high, best)
   }
 
   // MARK: Times
@@ -155,6 +102,65 @@ package struct PrecisionSearch {
         node: entry.node, precision: isSlower ? .fp32 : .int8, integerSeconds: seconds,
         floatSeconds: other, reason: isSlower ? .slower(seconds, than: other) : .requested)
     }
+  }
+}
+
+/// The layers that gain by integers, and what the network costs with some of them put back into FP32.
+private struct Candidates {
+  /// Those first that are worth most to put back.
+  let order: [String]
+  /// Layers that are in FP32 in any case.
+  private let slower: [String]
+  private let sensitivity: LayerSensitivity
+
+  /// How often the search begins anew because held-out data costs more.
+  private static let rounds = 4
+
+  init(_ layers: [PrecisionSearch.Layer], _ sensitivity: LayerSensitivity) {
+    func price(_ layer: PrecisionSearch.Layer) -> Double {
+      let error = layer.error ?? 0
+      return error * error / max(layer.floatSeconds - layer.integerSeconds, 1e-9)
+    }
+    order = layers.filter { $0.precision == .int8 }
+      .sorted { (price($0), $1.node) > (price($1), $0.node) }.map(\.node)
+    slower = layers.filter { $0.precision != .int8 }.map(\.node)
+    self.sensitivity = sensitivity
+  }
+
+  /// The smallest count of layers to put back with which the loss is within a limit, also on held-out data.
+  func fewest(
+    within limit: Double, on data: PrecisionLoss, _ heldOut: PrecisionLoss?,
+    progress: (Double) -> Void
+  ) throws(NeedletailError) -> Int {
+    var target = limit
+    var count = 0
+    for _ in 1...Self.rounds {
+      count = try fewest(from: count, within: target, on: data, progress: progress)
+      guard let heldOut, count < order.count else { return count }
+      let found = try loss(count, on: heldOut)
+      if found <= limit { return count }
+      target *= 0.95 * limit / found
+    }
+    return order.count
+  }
+
+  /// By bisection.
+  private func fewest(
+    from first: Int, within target: Double, on data: PrecisionLoss, progress: (Double) -> Void
+  ) throws(NeedletailError) -> Int {
+    if try loss(first, on: data) <= target { return first }
+    var (low, high) = (first, order.count)
+    let span = Double(max(high - low, 1))
+    while high - low > 1 {
+      progress(1 - Double(high - low) / span)
+      let middle = low + (high - low) / 2
+      if try loss(middle, on: data) <= target { high = middle } else { low = middle }
+    }
+    return high
+  }
+
+  private func loss(_ count: Int, on data: PrecisionLoss) throws(NeedletailError) -> Double {
+    try data.loss(of: try sensitivity.executor(excluding: slower + order.prefix(count)))
   }
 }
 

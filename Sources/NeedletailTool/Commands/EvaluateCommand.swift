@@ -114,20 +114,11 @@ struct EvaluateCommand: ParsableCommand {
     let count = min(size, truth.count - first)
     let tensor = try Self.batch(pictures, first: first, count: count, size: size)
     let results = try engine.runNow([engine.inputs[0].name: tensor])
-    guard let output = engine.outputs.first.flatMap({ results[$0.name] }),
-      let scores = output.numbers()
+    guard let output = engine.outputs.first.flatMap({ results[$0.name] }), output.numbers() != nil
     else {
       throw NeedletailError(.input, "the model gives no numbers")
     }
-    let classes = scores.count / max(size, 1)
-    guard classes > 0 else { return 0 }
-    var correct = 0
-    for image in 0..<count {
-      let row = scores[(image * classes)..<((image + 1) * classes)]
-      let best = row.indices.max { (row[$0], $1) < (row[$1], $0) } ?? row.startIndex
-      if Int64(best - row.startIndex) == truth[first + image] { correct += 1 }
-    }
-    return correct
+    return TopOne.correct(output, truth, from: first).correct
   }
 
   /// `size` images as float32, zeros after the last.
