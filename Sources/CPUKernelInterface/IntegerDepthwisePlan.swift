@@ -25,6 +25,7 @@ package struct IntegerDepthwisePlan: IntegerContraction {
   /// The bytes of a number for each channel.
   private let vectorBytes: Int
   private let weightBytes: Int
+  private let padOffset: Int
   private let fill: UInt8
 
   package init(
@@ -63,13 +64,15 @@ package struct IntegerDepthwisePlan: IntegerContraction {
     let rows = takesQuads ? (geometry.kernelHeight + 3) / 4 : geometry.kernelHeight
     weightBytes = roundUp(
       try CheckedCount.product(vectors * lanes, rows, geometry.kernelWidth, 4))
-    constantBytes = weightBytes + 4 * vectorBytes + (takesQuads ? roundUp(lanes) : 0)
+    padOffset =
+      weightBytes + (try CheckedCount.product(IntegerColumns.count, vectorBytes))
+    constantBytes = padOffset + (takesQuads ? roundUp(lanes) : 0)
 
     let floats = unknownZeros
     let sums = UnsafeRawPointer(floats).assumingMemoryBound(to: Int32.self)
     var core = IntegerDepthwiseParameters(
       weights: floats,
-      epilogue: IntegerEpilogue(start: sums, scale: floats, shift: floats, residualScale: floats))
+      epilogue: IntegerEpilogue(start: sums, numbers: floats))
     core.operands = operands
     core.window = ContractionPlan.window(geometry)
     core.images = geometry.images
@@ -146,10 +149,10 @@ package struct IntegerDepthwisePlan: IntegerContraction {
       }
     }
     if takesQuads {
-      (bytes + weightBytes + 4 * vectorBytes).initializeMemory(
-        as: UInt8.self, repeating: fill, count: constantBytes - weightBytes - 4 * vectorBytes)
+      (bytes + padOffset).initializeMemory(
+        as: UInt8.self, repeating: fill, count: constantBytes - padOffset)
     }
-    for (place, numbers) in [columns.scale, columns.shift, columns.residualScale].enumerated() {
+    for (place, numbers) in columns.vectors.enumerated() {
       let target = (bytes + weightBytes + (place + 1) * vectorBytes)
         .assumingMemoryBound(to: Float.self)
       for (index, number) in numbers.enumerated() { target[index] = number }
@@ -161,17 +164,11 @@ package struct IntegerDepthwisePlan: IntegerContraction {
     if let copy {
       steps.append(KernelStep(kernels.copyInput, copy, taskCount: copy.taskCount))
     }
-    func floats(_ place: Int) -> UnsafePointer<Float> {
-      (bytes + weightBytes + place * vectorBytes).assumingMemoryBound(to: Float.self)
-    }
     var parameters = core
     parameters.weights = bytes.assumingMemoryBound(to: Float.self)
     parameters.quadWeights = bytes.assumingMemoryBound(to: Int8.self)
-    parameters.pad = (bytes + weightBytes + 4 * vectorBytes).assumingMemoryBound(to: UInt8.self)
-    parameters.epilogue.start = (bytes + weightBytes).assumingMemoryBound(to: Int32.self)
-    parameters.epilogue.scale = floats(1)
-    parameters.epilogue.shift = floats(2)
-    parameters.epilogue.residualScale = floats(3)
+    parameters.pad = (bytes + padOffset).assumingMemoryBound(to: UInt8.self)
+    parameters.epilogue.point(at: bytes + weightBytes, stride: vectorBytes)
     steps.append(
       KernelStep(
         takesQuads ? kernels.quadDepthwise : kernels.depthwise, parameters,

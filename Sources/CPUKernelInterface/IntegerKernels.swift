@@ -32,22 +32,35 @@ package struct IntegerEpilogue: BitwiseCopyable, @unchecked Sendable {
   package var scale: UnsafePointer<Float>
   package var shift: UnsafePointer<Float>
   package var residualScale: UnsafePointer<Float>
-  /// Bounds of the value; bytes keep them only where `isLimited`.
-  package var lower = -Float.infinity
-  package var upper = Float.infinity
+  /// Bounds of the value, kept only where `isLimited`.
+  package var lower: UnsafePointer<Float>
+  package var upper: UnsafePointer<Float>
   package var isLimited = false
   package var zeroPoint: Int32 = 0
   package var lowest: Int32 = 0
   package var highest: Int32 = 255
 
-  package init(
-    start: UnsafePointer<Int32>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
-    residualScale: UnsafePointer<Float>
-  ) {
+  /// - Parameter numbers: what every address but that of `start` is, until the constants have theirs.
+  package init(start: UnsafePointer<Int32>, numbers: UnsafePointer<Float>) {
     self.start = start
-    self.scale = scale
-    self.shift = shift
-    self.residualScale = residualScale
+    scale = numbers
+    shift = numbers
+    residualScale = numbers
+    lower = numbers
+    upper = numbers
+  }
+
+  /// Points at constants that hold vectors of `stride` bytes, in the order of `IntegerColumns.vectors`.
+  package mutating func point(at bytes: UnsafeRawPointer, stride: Int) {
+    func numbers(_ place: Int) -> UnsafePointer<Float> {
+      (bytes + place * stride).assumingMemoryBound(to: Float.self)
+    }
+    start = bytes.assumingMemoryBound(to: Int32.self)
+    scale = numbers(1)
+    shift = numbers(2)
+    residualScale = numbers(3)
+    lower = numbers(4)
+    upper = numbers(5)
   }
 
   /// The epilogue of the columns from `column` on.
@@ -57,6 +70,8 @@ package struct IntegerEpilogue: BitwiseCopyable, @unchecked Sendable {
     result.scale += column
     result.shift += column
     result.residualScale += column
+    result.lower += column
+    result.upper += column
     return result
   }
 }

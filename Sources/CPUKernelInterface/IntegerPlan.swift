@@ -8,8 +8,7 @@ package struct IntegerFormat: Sendable {
   package var padValue = 0
   package var result = IntegerResult.int32
   package var residual = IntegerResidual.none
-  package var lower = -Float.infinity
-  package var upper = Float.infinity
+  /// Whether `IntegerColumns.lower` and `upper` bound the value.
   package var isLimited = false
   package var zeroPoint: Int32 = 0
   package var lowest: Int32 = 0
@@ -27,8 +26,6 @@ package struct IntegerFormat: Sendable {
   func apply(to epilogue: inout IntegerEpilogue) {
     epilogue.result = result.rawValue
     epilogue.residual = residual.rawValue
-    epilogue.lower = lower
-    epilogue.upper = upper
     epilogue.isLimited = isLimited
     epilogue.zeroPoint = zeroPoint
     epilogue.lowest = lowest
@@ -42,6 +39,8 @@ package struct IntegerColumns: Sendable {
   package var scale: [Float]
   package var shift: [Float]
   package var residualScale: [Float]
+  package var lower: [Float] = []
+  package var upper: [Float] = []
 
   package init(start: [Int32], scale: [Float], shift: [Float], residualScale: [Float]) {
     self.start = start
@@ -49,6 +48,11 @@ package struct IntegerColumns: Sendable {
     self.shift = shift
     self.residualScale = residualScale
   }
+
+  /// How many vectors the constants hold: the start values, then `vectors`.
+  static let count = 6
+
+  var vectors: [[Float]] { [scale, shift, residualScale, lower, upper] }
 }
 
 /// How a convolution or a matrix product of bytes is computed with the kernels of one instruction set.
@@ -67,9 +71,8 @@ package struct IntegerPlan: IntegerContraction {
   /// Where the constants lie, in bytes: packed weights at 0.
   private struct Layout: Sendable {
     var start: Int
-    var scale: Int
-    var shift: Int
-    var residualScale: Int
+    /// Between the vectors of `IntegerColumns`.
+    var vectorBytes: Int
     var pad: Int
     var total: Int
 
@@ -85,11 +88,8 @@ package struct IntegerPlan: IntegerContraction {
       _ packing: IntegerPackParameters, columns: Int, isConstant: Bool
     ) throws(ContractionPlanError) {
       start = isConstant ? roundUp(try Self.weightBytes(packing)) : 0
-      let vector = roundUp(try CheckedCount.product(columns, 4))
-      scale = start + vector
-      shift = scale + vector
-      residualScale = shift + vector
-      pad = residualScale + vector
+      vectorBytes = roundUp(try CheckedCount.product(columns, 4))
+      pad = start + (try CheckedCount.product(IntegerColumns.count, vectorBytes))
       // Tiles fetch ahead of what they use.
       total = pad + roundUp(4 * packing.quads)
     }
@@ -245,7 +245,7 @@ package struct IntegerPlan: IntegerContraction {
     let sums = raw.assumingMemoryBound(to: Int32.self)
     return IntegerContractionParameters(
       tile: shape.tile, weights: nil, pad: raw.assumingMemoryBound(to: UInt8.self),
-      epilogue: IntegerEpilogue(start: sums, scale: floats, shift: floats, residualScale: floats))
+      epilogue: IntegerEpilogue(start: sums, numbers: floats))
   }
 
   private static func variant(
@@ -271,9 +271,9 @@ package struct IntegerPlan: IntegerContraction {
   ) {
     bytes.initializeMemory(as: UInt8.self, repeating: 0, count: constantBytes)
     spread(columns.start, to: bytes + layout.start)
-    spread(columns.scale, to: bytes + layout.scale)
-    spread(columns.shift, to: bytes + layout.shift)
-    spread(columns.residualScale, to: bytes + layout.residualScale)
+    for (index, numbers) in columns.vectors.enumerated() {
+      spread(numbers, to: bytes + layout.start + (index + 1) * layout.vectorBytes)
+    }
     (bytes + layout.pad).initializeMemory(
       as: UInt8.self, repeating: format.fill, count: 4 * packing.quads)
     guard let weights, !packsAtRunTime else { return }
@@ -303,9 +303,6 @@ package struct IntegerPlan: IntegerContraction {
     if let copy {
       steps.append(KernelStep(kernels.copyInput, copy, taskCount: copy.taskCount))
     }
-    func floats(_ offset: Int) -> UnsafePointer<Float> {
-      (bytes + offset).assumingMemoryBound(to: Float.self)
-    }
     var parameters = core
     if packsAtRunTime {
       var packing = packing
@@ -315,10 +312,7 @@ package struct IntegerPlan: IntegerContraction {
       parameters.weights = bytes.assumingMemoryBound(to: Int8.self)
     }
     parameters.pad = (bytes + layout.pad).assumingMemoryBound(to: UInt8.self)
-    parameters.epilogue.start = (bytes + layout.start).assumingMemoryBound(to: Int32.self)
-    parameters.epilogue.scale = floats(layout.scale)
-    parameters.epilogue.shift = floats(layout.shift)
-    parameters.epilogue.residualScale = floats(layout.residualScale)
+    parameters.epilogue.point(at: bytes + layout.start, stride: layout.vectorBytes)
     steps.append(
       KernelStep(
         kernels.contraction, parameters, taskCount: parameters.taskCount,

@@ -111,7 +111,7 @@ public struct Builder: Sendable {
     let own = graph.inputs.map { graph[$0].name }
     let fixed = try graph.fixingInputs(shapes.filter { own.contains($0.key) })
     let optimized = try pipeline.optimize(fixed)
-    if let first, optimized.graph.isIdentical(to: first.optimized.graph) {
+    if let first, optimized.unassigned.isIdentical(to: first.optimized.unassigned) {
       return Part(optimized: first.optimized, executor: first.executor, isFirst: true)
     }
     let executor = GraphExecutor(optimized.graph, runtime: runtime)

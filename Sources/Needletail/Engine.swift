@@ -85,6 +85,12 @@ public final class Engine: Sendable {
     return result
   }
 
+  /// Those signatures whose layers have no ranges, where the engine's precision needs them.
+  package var signaturesNotCalibrated: [String] {
+    let own = contents.metadata["precision"]
+    return signatures.filter { $0.value.contents.metadata["precision"] != own }.keys.sorted()
+  }
+
   /// One of the signatures.
   ///
   /// - Parameter name: nil for the first.

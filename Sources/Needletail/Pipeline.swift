@@ -72,10 +72,11 @@ package struct Pipeline: Sendable {
       graph = try step("order") { () throws(GraphError) in try graph.sorted().compacted() }
     }
     let assignment = try assignPrecisions(graph)
-    graph = try step("precision-calibration") { () throws(GraphError) in
+    let assigned = try step("precision-calibration") { () throws(GraphError) in
       try PrecisionRewriter.apply(graph, assignment)
     }
-    return OptimizedGraph(graph: graph, report: report, precision: assignment)
+    return OptimizedGraph(
+      graph: assigned, unassigned: graph, report: report, precision: assignment)
   }
 
   /// Contractions of integers in the place of those of multiples of a scale, where the model has any.
@@ -159,6 +160,8 @@ package struct Pipeline: Sendable {
 /// A graph after all passes, with what they did.
 package struct OptimizedGraph: Sendable {
   package var graph: Graph
+  /// Before precisions were assigned.
+  package var unassigned: Graph
   package var report: RewriteReport
   package var precision: PrecisionAssignment
 }

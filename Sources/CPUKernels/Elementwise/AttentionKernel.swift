@@ -314,14 +314,14 @@ private struct AttentionHeads {
     var sums = FloatVector(0)
     var index = 0
     while index + vectorWidth <= visible {
-      let value = VectorFunction.exponential(FloatVector.load(row + index) - shift)
+      let value = VectorFunction.weight(FloatVector.load(row + index) - shift)
       value.store(row + index)
       sums += value
       index += vectorWidth
     }
     if index < visible {
       let rest = visible - index
-      let value = VectorFunction.exponential(
+      let value = VectorFunction.weight(
         FloatVector.loadPartial(row + index, rest, filler: -.infinity) - shift)
       value.storePartial(row + index, rest)
       sums += value

@@ -77,7 +77,7 @@ enum ExponentialFold: VectorFold {
   @inline(__always)
   static func combine(
     _ sum: FloatVector, _ x: FloatVector, _ parameter: FloatVector
-  ) -> FloatVector { sum + VectorFunction.exponential(x - parameter) }
+  ) -> FloatVector { sum + VectorFunction.weight(x - parameter) }
   @inline(__always)
   static func join(_ a: FloatVector, _ b: FloatVector) -> FloatVector { a + b }
 }

@@ -159,6 +159,30 @@ extension FloatVector {
   }
 }
 
+extension IntVector {
+  @inline(__always)
+  func clamped(_ lowest: IntVector, _ highest: IntVector) -> IntVector {
+    #if NEEDLETAIL_AVX512
+      typealias Register = SIMD8<Int64>
+      let a = unsafeBitCast(self, to: Register.self)
+      let low = unsafeBitCast(lowest, to: Register.self)
+      let high = unsafeBitCast(highest, to: Register.self)
+      return unsafeBitCast(
+        _mm512_min_epi32(_mm512_max_epi32(a, low), high), to: IntVector.self)
+    #elseif NEEDLETAIL_AVX2
+      typealias Register = SIMD4<Int64>
+      let a = unsafeBitCast(self, to: Register.self)
+      let low = unsafeBitCast(lowest, to: Register.self)
+      let high = unsafeBitCast(highest, to: Register.self)
+      return unsafeBitCast(
+        _mm256_min_epi32(_mm256_max_epi32(a, low), high), to: IntVector.self)
+    #else
+      let above = replacing(with: lowest, where: self .< lowest)
+      return above.replacing(with: highest, where: above .> highest)
+    #endif
+  }
+}
+
 /// The greater, or NaN where either is.
 @inline(__always)
 func maximum(_ a: Float, _ b: Float) -> Float { a > b || a != a ? a : b }

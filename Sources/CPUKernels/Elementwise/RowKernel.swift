@@ -89,14 +89,14 @@ private struct RowFunctions {
     var sums = FloatVector(0)
     var index = 0
     while index + vectorWidth <= count {
-      let value = VectorFunction.exponential(FloatVector.load(x + index) - shift)
+      let value = VectorFunction.weight(FloatVector.load(x + index) - shift)
       value.store(y + index)
       sums += value
       index += vectorWidth
     }
     if index < count {
       let rest = count - index
-      let value = VectorFunction.exponential(
+      let value = VectorFunction.weight(
         FloatVector.loadPartial(x + index, rest, filler: -.infinity) - shift)
       value.storePartial(y + index, rest)
       // Where the row is all minus infinity, what is beyond it is not a number either.

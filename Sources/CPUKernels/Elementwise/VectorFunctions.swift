@@ -54,6 +54,16 @@ enum VectorFunction {
     return scaled(exponentialMinus1OfRemainder(r) + FloatVector(1), n, shifted: shifted)
   }
 
+  /// `exp(x)` of a score below the greatest, whose own is 1: zero where it would be less than 2^-115. Subnormal weights,
+  /// and subnormal products with them, would cost more than a hundred times as much as others.
+  @inline(__always)
+  static func weight(_ x: FloatVector) -> FloatVector {
+    let bounded = x.orGreater(FloatVector(-81)).orLess(FloatVector(89))
+    let (shifted, n, r) = reduced(bounded)
+    return scaled(exponentialMinus1OfRemainder(r) + FloatVector(1), n, shifted: shifted)
+      .replacing(with: FloatVector(0), where: x .< FloatVector(-80))
+  }
+
   @inline(__always)
   static func exponentialMinus1(_ x: FloatVector) -> FloatVector {
     let bounded = x.orGreater(FloatVector(-30)).orLess(FloatVector(80))

@@ -157,10 +157,7 @@ extension VectorMachine {
       default: (0, 255)
       }
     let lowest = IntVector(repeating: range.0), highest = IntVector(repeating: range.1)
-    each(i, count) { a in
-      let above = a.bits.replacing(with: lowest, where: a.bits .< lowest)
-      return FloatVector(bits: above.replacing(with: highest, where: above .> highest))
-    }
+    each(i, count) { a in FloatVector(bits: a.bits.clamped(lowest, highest)) }
   }
 
   private func integer<T: FixedWidthInteger & SignedInteger & BitwiseCopyable>(

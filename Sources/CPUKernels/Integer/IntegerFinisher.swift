@@ -107,11 +107,17 @@ struct IntegerFinisher {
     var scale = InlineArray<vectors, RealVector>(repeating: IntegerLanes.broadcast(0))
     var shift = scale
     var factor = scale
+    var lower = scale
+    var upper = scale
     for v in 0..<vectors {
       let place = block.column &+ column &+ v &* width
       scale[v] = IntegerLanes.loadReal(epilogue.scale + place)
       shift[v] = IntegerLanes.loadReal(epilogue.shift + place)
       factor[v] = IntegerLanes.loadReal(epilogue.residualScale + place)
+      if epilogue.isLimited {
+        lower[v] = IntegerLanes.loadReal(epilogue.lower + place)
+        upper[v] = IntegerLanes.loadReal(epilogue.upper + place)
+      }
     }
     for row in 0..<block.rows {
       var values = scale
@@ -126,6 +132,9 @@ struct IntegerFinisher {
           values[v] = IntegerLanes.multiplyAdd(
             loadResidual(place + v &* width &* residualBytes), factor[v], values[v])
         }
+      }
+      if epilogue.isLimited {
+        for v in 0..<vectors { values[v] = IntegerLanes.clamped(values[v], lower[v], upper[v]) }
       }
       store(values, block.output + (row &* block.outputStride &+ column &* resultBytes))
     }
@@ -144,14 +153,8 @@ struct IntegerFinisher {
 
   @inline(__always)
   private func store<let vectors: Int>(
-    _ numbers: InlineArray<vectors, RealVector>, _ place: UnsafeMutableRawPointer
+    _ values: InlineArray<vectors, RealVector>, _ place: UnsafeMutableRawPointer
   ) {
-    var values = numbers
-    if epilogue.isLimited {
-      let lower = IntegerLanes.broadcast(epilogue.lower)
-      let upper = IntegerLanes.broadcast(epilogue.upper)
-      for v in 0..<vectors { values[v] = IntegerLanes.clamped(values[v], lower, upper) }
-    }
     if resultBytes == 4 {
       for v in 0..<vectors {
         IntegerLanes.store(

@@ -99,6 +99,7 @@ struct BuildCommand: ParsableCommand {
       rangeAnalysis: precision?.overflowSummary, heldOutLoss: built.heldOut?.loss,
       heldOutSamples: built.heldOut?.samples, bound: built.bound?.limit,
       boundOn: built.bound?.name, signatures: engine.signatures.keys.sorted(),
+      notCalibrated: engine.signaturesNotCalibrated,
       convertedShare: segments.convertedShare, segments: segments.segments)
     if common.json { return try Output.json(report) }
     if let search = built.search { PrecisionTable.show(search) }
@@ -141,6 +142,7 @@ struct BuildCommand: ParsableCommand {
     var bound: Double?
     var boundOn: String?
     var signatures: [String]
+    var notCalibrated: [String]
     var convertedShare: Double
     var segments: [SegmentReport.Segment]
 
@@ -149,6 +151,11 @@ struct BuildCommand: ParsableCommand {
         "\(engine): \(Output.bytes(bytes)), \(layers) layers, "
           + "arena \(Output.bytes(arenaBytes)), built in \(Output.seconds(buildSeconds))")
       if signatures.count > 1 { Output.line("signatures: \(signatures.joined(separator: ", "))") }
+      for name in notCalibrated {
+        Output.line(
+          "  signature '\(name)' stays in fp32: the samples calibrate another one; "
+            + "build it by itself with --signature \(name)")
+      }
       if segments.contains(where: \.isFallback) {
         for line in SegmentReport(segments: segments).lines { Output.line(line) }
       }

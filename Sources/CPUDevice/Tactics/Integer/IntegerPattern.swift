@@ -43,7 +43,7 @@ struct IntegerPattern {
     let isKnown =
       switch form.type {
       case .int32: storeSums(form, channels)
-      case .float32: storeReal(form)
+      case .float32: storeReal(form, channels)
       case .uint8, .int8: storeBytes(form, depth: depth, channels)
       default: false
       }
@@ -60,23 +60,22 @@ struct IntegerPattern {
     return true
   }
 
-  private mutating func storeReal(_ form: LinearForm) -> Bool {
-    guard !form.isRounded, let lower = form.lower.uniform, let upper = form.upper.uniform,
-      lower <= upper
-    else { return false }
+  private mutating func storeReal(_ form: LinearForm, _ channels: Int) -> Bool {
+    guard !form.isRounded, let (lower, upper) = Self.bounds(form, channels) else { return false }
     format.result = .float32
     format.isLimited = form.isBounded
-    (format.lower, format.upper) = (Float(lower), Float(upper))
+    (columns.lower, columns.upper) = (lower.map { Float($0) }, upper.map { Float($0) })
     return true
   }
 
   private mutating func storeBytes(_ form: LinearForm, depth: Int, _ channels: Int) -> Bool {
-    guard form.isRounded, let lower = form.lower.uniform, let upper = form.upper.uniform,
-      lower <= upper, lower.isFinite, upper.isFinite, abs(form.offset) <= 1024
+    guard form.isRounded, let (lower, upper) = Self.bounds(form, channels),
+      let lowest = lower.min(), let highest = upper.max(), lowest.isFinite, highest.isFinite,
+      abs(form.offset) <= 1024
     else { return false }
     format.result = form.type == .uint8 ? .uint8 : .int8
     format.zeroPoint = Int32(form.offset)
-    (format.lowest, format.highest) = (Int32(lower), Int32(upper))
+    (format.lowest, format.highest) = (Int32(lowest), Int32(highest))
     // The conversion to 32 bits does not saturate.
     let greatestSum = Double(depth) * 255 * 128
     let greatest = (0..<channels).reduce(0.0) { result, channel in
@@ -85,9 +84,19 @@ struct IntegerPattern {
         abs(Double(columns.scale[channel])) * (greatestSum + abs(Double(columns.start[channel])))
           + abs(Double(columns.shift[channel])) + 256 * abs(Double(columns.residualScale[channel])))
     }
-    format.isLimited = format.residual == .float32 || greatest > 1e9
-    if format.isLimited { (format.lower, format.upper) = (-1e9, 1e9) }
+    let isVarying = form.lower.uniform == nil || form.upper.uniform == nil
+    format.isLimited = format.residual == .float32 || greatest > 1e9 || isVarying
+    columns.lower = lower.map { isVarying ? Float($0 - form.offset) : -1e9 }
+    columns.upper = upper.map { isVarying ? Float($0 - form.offset) : 1e9 }
     return true
+  }
+
+  /// Of each channel; nil where some have none.
+  private static func bounds(
+    _ form: LinearForm, _ channels: Int
+  ) -> (lower: [Double], upper: [Double])? {
+    let lower = form.lower.spread(channels), upper = form.upper.spread(channels)
+    return zip(lower, upper).allSatisfy({ $0 <= $1 }) ? (lower, upper) : nil
   }
 }
 
