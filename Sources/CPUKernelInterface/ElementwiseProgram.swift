@@ -62,6 +62,8 @@ package enum VectorOperation: UInt8, BitwiseCopyable, Sendable {
   case negate, absolute, sign, squareRoot, reciprocalSquareRoot
   case exponential, logarithm, logarithm1p, exponentialMinus1
   case sigmoid, hyperbolicTangent, errorFunction, gelu, geluTanh
+  /// `a * sigmoid(a)`.
+  case swish
   case floor, ceiling, round, truncate
   // float, one lane after the other
   case sine, cosine, tangent, arcSine, arcCosine, arcTangent

@@ -115,10 +115,22 @@ enum VectorFunction {
 
   // MARK: - Sigmoids
 
+  /// `1 + exp(x)`, bounded so that neither the power nor the reciprocal of the sum is subnormal.
+  @inline(__always)
+  private static func onePlusExponential(_ x: FloatVector) -> FloatVector {
+    let (shifted, n, r) = reduced(x.orGreater(FloatVector(-87)).orLess(FloatVector(87)))
+    let power = scaled(exponentialMinus1OfRemainder(r) + FloatVector(1), n, shifted: shifted)
+    return FloatVector(1) + power
+  }
+
   @inline(__always)
   static func sigmoid(_ x: FloatVector) -> FloatVector {
-    FloatVector(1) / (FloatVector(1) + exponential(-x))
+    onePlusExponential(-x).reciprocalOfNormal
   }
+
+  /// `x * sigmoid(x)`.
+  @inline(__always)
+  static func swish(_ x: FloatVector) -> FloatVector { x * sigmoid(x) }
 
   @inline(__always)
   static func hyperbolicTangent(_ x: FloatVector) -> FloatVector {
@@ -130,7 +142,7 @@ enum VectorFunction {
     p = p.multiplyAdd(square, FloatVector(-0.333_332_777))
     let near = (p * square).multiplyAdd(x, x)
     let size = x.magnitude
-    let far = FloatVector(1) - FloatVector(2) / (exponential(size + size) + FloatVector(1))
+    let far = FloatVector(1) - FloatVector(2) * onePlusExponential(size + size).reciprocalOfNormal
     return far.withSign(of: x).replacing(with: near, where: size .< FloatVector(0.625))
   }
 
@@ -184,7 +196,7 @@ enum VectorFunction {
   @inline(__always)
   static func geluTanh(_ x: FloatVector) -> FloatVector {
     let inner = (x * x).multiplyAdd(FloatVector(0.071_354_816_3), FloatVector(1.595_769_12)) * x
-    return x / (FloatVector(1) + exponential(-inner))
+    return x * onePlusExponential(-inner).reciprocalOfNormal
   }
 
   // MARK: - Rounding

@@ -109,6 +109,7 @@ extension VectorMachine {
     case .errorFunction: each(i, count) { a in VectorFunction.errorFunction(a) }
     case .gelu: each(i, count) { a in VectorFunction.gelu(a) }
     case .geluTanh: each(i, count) { a in VectorFunction.geluTanh(a) }
+    case .swish: each(i, count) { a in VectorFunction.swish(a) }
     case .floor: each(i, count) { a in VectorFunction.floor(a) }
     case .ceiling: each(i, count) { a in VectorFunction.ceiling(a) }
     case .round: each(i, count) { a in VectorFunction.round(a) }

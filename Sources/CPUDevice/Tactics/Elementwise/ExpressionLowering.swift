@@ -26,6 +26,11 @@ extension InstructionGraph {
         guard let x = append(match.argument) else { return nil }
         return gelu(match, x)
       }
+      if function == .multiply, let argument = Self.swishArgument(a, b),
+        argument.dataType(operands: types) == .float32
+      {
+        return append(argument).flatMap { instruction(.swish, [$0], .float32) }
+      }
       guard let x = append(a), let y = append(b) else { return nil }
       return binary(function, x, y)
     case .select(let condition, let a, let b):
@@ -90,6 +95,15 @@ extension InstructionGraph {
     guard type == .float16 || type == .bfloat16, nodes[x].operand == nil else { return x }
     let format: ElementFormat = type == .float16 ? .float16 : .bfloat16
     return instruction(.roundTo, [x], type, function: format.rawValue)
+  }
+
+  /// x of `x * sigmoid(x)`.
+  private static func swishArgument(
+    _ a: ScalarExpression, _ b: ScalarExpression
+  ) -> ScalarExpression? {
+    if case .unary(.sigmoid, let inner) = b, inner == a { return a }
+    if case .unary(.sigmoid, let inner) = a, inner == b { return b }
+    return nil
   }
 
   private mutating func gelu(_ match: GeluPattern, _ x: Int) -> Int? {
