@@ -9,6 +9,7 @@ public final class ExecutionContext {
   private let engine: Engine
   let plan: ExecutionPlan
   private let program: ExecutionPlan.PlannedProgram?
+  /// Nil where the host has a part in the network.
   private let context: (any ExecutableContext)?
   private var inputTensors: [Tensor]
   private var outputTensors: [Tensor]
@@ -35,8 +36,8 @@ public final class ExecutionContext {
       }
       inputTensors = inputs
       outputTensors = []
-      program = plan.isProgramOnly ? plan.program : nil
-      if let program {
+      program = plan.program
+      if let program, plan.isProgramOnly {
         for type in program.outputTypes {
           outputTensors.append(try Tensor(zeros: type.dataType, shape: type.shape))
         }
@@ -127,9 +128,10 @@ public final class ExecutionContext {
   package var executable: (any Executable)? { program?.compiled.executable }
   package var tuned: CompiledProgram? { program?.compiled }
 
-  /// The seconds of each step of one run, in the order of the program.
+  /// The seconds of each step of one run, in the order of the program: where the host has a part in the network, of
+  /// the kernels before that.
   package func profile() throws(NeedletailError) -> [Double] {
-    guard let context else { return [] }
+    guard let context else { return try profileProgram() }
     var failure: DeviceError?
     var seconds: [Double] = []
     inputAddresses.withUnsafeBufferPointer { inputs in
@@ -141,6 +143,35 @@ public final class ExecutionContext {
     }
     if let failure { throw NeedletailError(.device, failure.description) }
     return seconds
+  }
+
+  private func profileProgram() throws(NeedletailError) -> [Double] {
+    guard let program else { return [] }
+    let context = try program.contexts.take()
+    defer { program.contexts.giveBack(context) }
+    do {
+      let results = try program.outputTypes.map {
+        try Tensor(uninitialized: $0.dataType, shape: $0.shape)
+      }
+      defer { withExtendedLifetime(results) {} }
+      return try inputAddresses.withUnsafeBufferPointer { inputs in
+        try results.map(\.address).withUnsafeBufferPointer { outputs in
+          try context.profile(inputs: inputs, outputs: outputs)
+        }
+      }
+    } catch { throw NeedletailError(.device, "\(error)") }
+  }
+
+  /// What one run takes, and what of it the nodes take that the host computes, by name.
+  package func hostSeconds() throws(NeedletailError) -> (whole: Double, nodes: [String: Double]) {
+    var nodes: [String: Double] = [:]
+    let start = ContinuousClock.now
+    if context == nil {
+      outputTensors = try engine.executor.run(inputTensors) { nodes[$0, default: 0] += $1 }
+    } else {
+      try run()
+    }
+    return (start.duration(to: .now) / .seconds(1), nodes)
   }
 
   /// The seconds that the device itself takes for each of several runs, without copies to and from the

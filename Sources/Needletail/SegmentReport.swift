@@ -23,6 +23,8 @@ package struct SegmentReport: Sendable, Hashable, Encodable {
   }
 
   package var segments: [Segment]
+  /// The share of a run's time that nodes of the host take, where there are any.
+  private var measuredShare: Double?
   /// Operators that are planned only when the shapes of host nodes' results are known.
   package var decidedAtRun: Int
 
@@ -37,8 +39,8 @@ package struct SegmentReport: Sendable, Hashable, Encodable {
   package var fallbackTimeShare: Double? {
     let times = segments.compactMap(\.seconds)
     let total = times.reduce(0, +)
-    guard times.count == segments.count, total > 0 else { return nil }
-    return fallbacks.reduce(0) { $0 + ($1.seconds ?? 0) } / total
+    guard times.count == segments.count, total > 0 else { return measuredShare }
+    return measuredShare ?? fallbacks.reduce(0) { $0 + ($1.seconds ?? 0) } / total
   }
 
   package init(segments: [Segment]) {
@@ -46,9 +48,17 @@ package struct SegmentReport: Sendable, Hashable, Encodable {
     decidedAtRun = 0
   }
 
-  /// - Parameter seconds: the time of each layer of the context's program, or nothing.
-  package init(_ context: ExecutionContext, seconds: [Double] = []) {
+  /// - Parameters:
+  ///   - seconds: the time of each layer of the context's program, or nothing.
+  ///   - host: what a run takes, and what of it the host's nodes do.
+  package init(
+    _ context: ExecutionContext, seconds: [Double] = [],
+    host: (whole: Double, nodes: [String: Double])? = nil
+  ) {
     segments = []
+    measuredShare = host.flatMap { host in
+      host.nodes.isEmpty || host.whole <= 0 ? nil : host.nodes.values.reduce(0, +) / host.whole
+    }
     decidedAtRun = context.plan.remainder?.executor.graph.nodeCount ?? 0
     if let compiled = context.plan.program?.compiled {
       let hosts = Set(compiled.executable.hostSteps)
@@ -62,7 +72,7 @@ package struct SegmentReport: Sendable, Hashable, Encodable {
     for node in context.plan.hostNodes {
       add(
         node.name, operators: 1, isFallback: true,
-        reason: node.reason, seconds: nil)
+        reason: node.reason, seconds: host?.nodes[node.name])
     }
   }
 

@@ -54,7 +54,10 @@ final class GraphExecutor: Sendable {
     return try ExecutionPlan(specialized, runtime: runtime)
   }
 
-  func run(_ inputs: [Tensor]) throws(NeedletailError) -> [Tensor] {
+  /// - Parameter hostTimes: told the name of each node that the host computes, and its seconds.
+  func run(
+    _ inputs: [Tensor], hostTimes: ((String, Double) -> Void)? = nil
+  ) throws(NeedletailError) -> [Tensor] {
     let plan = try plan(for: inputs.map(\.type))
     var values: [ValueID: Tensor] = [:]
     for (id, tensor) in zip(plan.graph.inputs, inputs) { values[id] = tensor }
@@ -63,12 +66,15 @@ final class GraphExecutor: Sendable {
       for (id, tensor) in zip(program.outputs, outputs) { values[id] = tensor }
     }
     for node in plan.hostNodes {
+      let start = ContinuousClock.now
       let results = try node.run(
         node.inputs.map { $0.flatMap { values[$0] ?? plan.graph[$0].constant } })
+      hostTimes?(node.name, start.duration(to: .now) / .seconds(1))
       for (id, tensor) in zip(node.outputs, results) { values[id] = tensor }
     }
     if let remainder = plan.remainder {
-      let results = try remainder.executor.run(remainder.inputs.compactMap { values[$0] })
+      let results = try remainder.executor.run(
+        remainder.inputs.compactMap { values[$0] }, hostTimes: hostTimes)
       let produced = remainder.executor.graph.outputs
       let wanted = plan.graph.outputs.map(\.value).filter {
         values[$0] == nil && plan.graph[$0].constant == nil

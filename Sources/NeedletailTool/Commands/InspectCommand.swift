@@ -193,7 +193,8 @@ struct InspectReport: Encodable {
     furtherSignatures = engine.signatures.sorted { $0.key < $1.key }
       .filter { $0.key != engine.signatureName }.map { Signature($0.value) }
     let times = context.tuned == nil ? [] : try Self.times(context, steps: steps)
-    segments = SegmentReport(context, seconds: times)
+    segments = SegmentReport(
+      context, seconds: times, host: steps > 0 ? try Self.hostTimes(context, steps: steps) : nil)
     convertedShare = segments.convertedShare
     fallbackTimeShare = segments.fallbackTimeShare
     guard let compiled = context.tuned else { return }
@@ -214,6 +215,16 @@ struct InspectReport: Encodable {
   private static func kind(_ step: Step) -> String {
     guard step.arithmetic != .exact else { return step.problem.summary }
     return "\(step.arithmetic.rawValue) \(step.problem.summary)"
+  }
+
+  /// The run that takes the median time.
+  private static func hostTimes(
+    _ context: ExecutionContext, steps: Int
+  ) throws -> (whole: Double, nodes: [String: Double])? {
+    guard !context.hostNodeNames.isEmpty else { return nil }
+    var runs: [(whole: Double, nodes: [String: Double])] = []
+    for _ in 0..<(steps + 2) { runs.append(try context.hostSeconds()) }
+    return runs.dropFirst(2).sorted { $0.whole < $1.whole }[steps / 2]
   }
 
   /// Medians of each step's seconds.

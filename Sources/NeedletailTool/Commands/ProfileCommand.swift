@@ -77,12 +77,18 @@ struct ProfileReport: Encodable {
   var wholeMicroseconds: Double
   /// The median with them.
   var latencyMicroseconds: Double
-  var hostNodes: [String]
+  /// Operators of the host, in microseconds.
+  var hostNodes: [HostNode]
+
+  struct HostNode: Encodable {
+    var name: String
+    var microseconds: Double
+  }
 
   init(_ engine: Engine, _ context: ExecutionContext, steps: Int) throws {
     name = engine.name
     device = engine.deviceSummary
-    hostNodes = context.hostNodeNames
+    hostNodes = []
     for _ in 0..<3 { try context.run() }
     var latencies: [Double] = []
     let clock = ContinuousClock()
@@ -95,6 +101,11 @@ struct ProfileReport: Encodable {
     let device = try context.deviceSeconds(runs: steps)
     wholeMicroseconds = device.map { Self.median($0) * 1e6 } ?? latencyMicroseconds
     sumMicroseconds = 0
+    if !context.hostNodeNames.isEmpty {
+      let nodes = try context.hostSeconds().nodes
+      hostNodes = nodes.sorted { $0.value > $1.value }
+        .map { HostNode(name: $0.key, microseconds: $0.value * 1e6) }
+    }
     guard let compiled = context.tuned else { return }
     var runs: [[Double]] = []
     for _ in 0..<5 { runs.append(try context.profile()) }
@@ -157,7 +168,11 @@ struct ProfileReport: Encodable {
           + onHost.map(\.name).joined(separator: ", "))
     }
     if !hostNodes.isEmpty {
-      Output.line("Operators of the host: \(hostNodes.joined(separator: ", "))")
+      let sum = hostNodes.reduce(0) { $0 + $1.microseconds }
+      Output.line(
+        String(format: "%d operators run on the host, %.1f us: ", hostNodes.count, sum)
+          + hostNodes.map { String(format: "%@ %.1f us", $0.name, $0.microseconds) }
+          .joined(separator: ", "))
     }
   }
 
