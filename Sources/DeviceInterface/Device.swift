@@ -37,6 +37,9 @@ package protocol Device: Sendable {
   /// Whether a tactic can compute a step.
   func supports(_ tactic: Tactic, for step: Step, in program: Program) -> Bool
 
+  /// Whether numbers of 16 bits are faster than those of 32.
+  var isFasterInSixteenBits: Bool { get }
+
   /// The tactic that is none of the device's kernels.
   var lastResort: Tactic? { get }
 
@@ -65,6 +68,7 @@ package protocol Device: Sendable {
 extension Device {
   package var hostTactic: Tactic? { nil }
   package var lastResort: Tactic? { hostTactic }
+  package var isFasterInSixteenBits: Bool { false }
 
   package func workspaceBytes(
     of tactic: Tactic, for step: Step, in program: Program

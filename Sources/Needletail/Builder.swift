@@ -39,6 +39,8 @@ public struct Builder: Sendable {
   public var progress: (@Sendable (BuildProgress) -> Void)?
 
   package var precision = Precision.fp32
+  /// For INT8, of what is not computed on integers; nil for what the device is fastest in, FP32 or FP16.
+  package var rest: Precision?
   /// Why layers do not get the precision, by the names of nodes.
   package var excluded: [String: PrecisionAssignment.Reason] = [:]
   package var optimizations = Optimizations.all
@@ -60,6 +62,7 @@ public struct Builder: Sendable {
     var pipeline = Pipeline()
     pipeline.optimizations = optimizations
     pipeline.precision = precision
+    pipeline.rest = rest ?? (device.isFasterInSixteenBits ? .fp16 : .fp32)
     pipeline.minimumSegmentSize = minimumSegmentSize
     pipeline.allowsFallback = allowsFallback
     if let calibration {

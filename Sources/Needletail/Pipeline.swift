@@ -38,6 +38,8 @@ package struct Optimizations: OptionSet, Sendable, Hashable {
 package struct Pipeline: Sendable {
   package var optimizations: Optimizations = .all
   package var precision: Precision = .fp32
+  /// For INT8, of what is not computed on integers.
+  package var rest: Precision = .fp32
   /// What calibration has seen.
   package var calibration: CalibrationTable?
   /// Why layers do not get the precision, by the names of nodes.
@@ -109,7 +111,7 @@ package struct Pipeline: Sendable {
     let wanted = optimizations.contains(.precisionCalibration) ? precision : .fp32
     do {
       let assignment = try PrecisionPolicy.assign(
-        graph, wanted, table: calibration, excluded: excluded)
+        graph, wanted, rest: rest, table: calibration, excluded: excluded)
       trace?.write("precision-assignment", assignment.description)
       return assignment
     } catch { throw NeedletailError(.build, error.description) }

@@ -56,6 +56,10 @@ package struct PrecisionAssignment: Sendable {
   }
 
   package private(set) var requested: Precision
+  /// Of what an INT8 network does not compute on integers: FP32, or FP16.
+  package private(set) var rest: Precision
+  /// The largest magnitudes that calibration has seen, by value name.
+  let ranges: [String: Double]
   /// In the order of the graph's nodes.
   package private(set) var entries: [Entry]
   /// What a precision of 16 bits is decided by; nil for any other.
@@ -101,10 +105,13 @@ package struct PrecisionAssignment: Sendable {
   }
 
   init(
-    requested: Precision, entries: [Entry], analysis: StorageAnalysis? = nil,
+    requested: Precision, rest: Precision = .fp32, ranges: [String: Double] = [:],
+    entries: [Entry], analysis: StorageAnalysis? = nil,
     quantization: QuantizationAnalysis? = nil, storage: [String: QuantizedStorage] = [:]
   ) {
     self.requested = requested
+    self.rest = rest
+    self.ranges = ranges
     self.entries = entries
     self.analysis = analysis
     self.quantization = quantization
@@ -157,7 +164,8 @@ extension PrecisionAssignment.Reason: CustomStringConvertible {
     case .notCalibrated(let tensor): "calibration has not seen '\(tensor)'"
     case .noRange(let tensor): "'\(tensor)' was zero or not finite in calibration"
     case .slower(let seconds, let other):
-      "slower: \(Self.microseconds(seconds)) us with its conversions, \(Self.microseconds(other)) us in fp32"
+      "slower: \(Self.microseconds(seconds)) us with its conversions, "
+        + "\(Self.microseconds(other)) us in floating point"
     case .sensitive(let error): "it alone adds \(Self.short(error)) to the error"
     }
   }

@@ -5,45 +5,60 @@ import TensorModel
 /// The place where the precision of every layer is decided.
 package enum PrecisionPolicy {
   /// - Parameters:
+  ///   - rest: for INT8, what everything else is computed in: FP32, or FP16.
   ///   - table: what calibration has seen of the graph's tensors.
   ///   - excluded: why layers do not get the precision, by the names of nodes.
   /// - Throws: `PrecisionError` for a precision that engines cannot be built for, or not without a table.
   package static func assign(
-    _ graph: Graph, _ precision: Precision, table: CalibrationTable? = nil,
+    _ graph: Graph, _ precision: Precision, rest: Precision = .fp32,
+    table: CalibrationTable? = nil,
     excluded: [String: PrecisionAssignment.Reason] = [:]
   ) throws(PrecisionError) -> PrecisionAssignment {
     guard precision.isImplemented else { throw .notImplemented(precision) }
     if precision == .int8 {
       guard let table else { throw .notCalibrated(precision) }
-      return quantizing(graph, QuantizationAnalysis(graph, table, excluded: excluded))
+      return quantizing(
+        graph, QuantizationAnalysis(graph, table, excluded: excluded), rest: rest,
+        ranges: table.absoluteMaxima)
     }
     let ranges = table?.absoluteMaxima ?? [:]
-    let analysis = precision.storageType.flatMap(SixteenBits.init).map {
-      StorageAnalysis(graph, $0, ranges: ranges)
-    }
+    let analysis = storage(graph, precision, ranges)
     let entries = graph.liveNodes.enumerated().map { index, item in
       entry(graph, item.node, precision, analysis?.decisions[index])
     }
     return PrecisionAssignment(requested: precision, entries: entries, analysis: analysis)
   }
 
+  private static func storage(
+    _ graph: Graph, _ precision: Precision, _ ranges: [String: Double]
+  ) -> StorageAnalysis? {
+    precision.storageType.flatMap(SixteenBits.init).map {
+      StorageAnalysis(graph, $0, ranges: ranges)
+    }
+  }
+
   private static func quantizing(
-    _ graph: Graph, _ analysis: QuantizationAnalysis
+    _ graph: Graph, _ analysis: QuantizationAnalysis, rest: Precision, ranges: [String: Double]
   ) -> PrecisionAssignment {
-    let entries = graph.liveNodes.map { id, node in
-      var result = entry(graph, node, .int8, nil)
-      guard result.precision == .fp32 else { return result }
+    let decisions = storage(graph, rest, ranges)?.decisions
+    let entries = graph.liveNodes.enumerated().map { index, item in
+      let (id, node) = item
+      var result = entry(graph, node, rest, decisions?[index])
+      guard result.precision == .fp32 || result.precision == rest else { return result }
       if analysis.layers[id] != nil {
         (result.precision, result.reason) = (.int8, .requested)
-      } else {
-        result.reason = analysis.reasons[id] ?? .noProducts
+      } else if let reason = analysis.reasons[id] {
+        result.reason = reason
+      } else if result.reason == .requested {
+        result.reason = .noProducts
       }
       return result
     }
     var storage: [String: QuantizedStorage] = [:]
     for value in analysis.stored { storage[graph[value].name] = analysis.storage[value] }
     return PrecisionAssignment(
-      requested: .int8, entries: entries, quantization: analysis, storage: storage)
+      requested: .int8, rest: rest, ranges: ranges, entries: entries, quantization: analysis,
+      storage: storage)
   }
 
   private static func entry(
@@ -75,7 +90,7 @@ package enum PrecisionPolicy {
   ) -> (Precision?, PrecisionAssignment.Reason) {
     if let decision {
       switch decision.treatment {
-      case .sixteen: return (precision, decision.reason)
+      case .sixteen, .integers: return (precision, decision.reason)
       case .single, .reduction: return (.fp32, decision.reason)
       case .movement: return (nil, decision.reason)
       case .fixed: break

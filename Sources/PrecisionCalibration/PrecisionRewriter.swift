@@ -7,7 +7,7 @@ import TensorModel
 /// Under 16 bits, layers take and give 16-bit numbers; a value is cast at most once, and only where no
 /// kernel that writes or reads it can do so itself. Inputs and outputs of the graph keep their types, and a
 /// graph that has been rewritten stays as it is. Under TF32, contractions of `float32` are marked. Under INT8,
-/// contractions multiply bytes, and the values between them are stored as such.
+/// contractions multiply bytes, the values between them are stored as such, and what is left is as under FP32 or FP16.
 package enum PrecisionRewriter {
   /// - Parameter assignment: what `PrecisionPolicy.assign` gave for this very graph.
   /// - Throws: `GraphError` where the assignment is that of another graph.
@@ -19,7 +19,14 @@ package enum PrecisionRewriter {
     if precision == .tf32 { return markingContractions(result) }
     if let quantization = assignment.quantization {
       var writer = QuantizationWriter(result, quantization)
-      return try writer.write()
+      let quantized = try writer.write()
+      guard let sixteen = assignment.rest.storageType.flatMap(SixteenBits.init) else {
+        return quantized
+      }
+      let analysis = StorageAnalysis(
+        quantized, sixteen, ranges: assignment.ranges, isQuantized: true)
+      var rest = StorageWriter(quantized, analysis)
+      return try rest.write()
     }
     guard let analysis = assignment.analysis else { return result }
     guard analysis.decisions.count == graph.liveNodes.count else {

@@ -15,6 +15,9 @@ struct StorageAnalysis: Sendable {
     case reduction
     /// Takes operands of 16 bits and gives 16 bits.
     case sixteen
+    /// Reads or writes numbers that are stored as 8-bit integers: takes operands as they are, constants too, and gives
+    /// 16 bits where they are wanted.
+    case integers
   }
 
   struct Decision: Sendable, Hashable {
@@ -38,14 +41,23 @@ struct StorageAnalysis: Sendable {
   /// Data that is not seen in calibration may be so many times as large.
   static let safetyFactor = 2.0
 
-  /// - Parameter ranges: the largest magnitudes that calibration has seen, by value name.
-  init(_ graph: Graph, _ sixteen: SixteenBits, ranges: [String: Double] = [:]) {
+  /// Whether integers of 8 bits stand for real numbers.
+  private let isQuantized: Bool
+
+  /// - Parameters:
+  ///   - ranges: the largest magnitudes that calibration has seen, by value name.
+  ///   - isQuantized: whether integers of 8 bits stand for real numbers.
+  init(
+    _ graph: Graph, _ sixteen: SixteenBits, ranges: [String: Double] = [:],
+    isQuantized: Bool = false
+  ) {
     self.sixteen = sixteen
+    self.isQuantized = isQuantized
     let isStatic = ranges.isEmpty
     staticallyWide =
       isStatic
       ? []
-      : Set(StorageAnalysis(graph, sixteen).traits.filter { $0.value.contains(.wide) }.keys)
+      : Set(StorageAnalysis(graph, sixteen, isQuantized: isQuantized).traits.filter { $0.value.contains(.wide) }.keys)
     for (index, value) in graph.values.enumerated() where value.type?.dataType == .float32 {
       guard value.constant == nil, let magnitude = ranges[value.name] else { continue }
       if magnitude * Self.safetyFactor > sixteen.largest {
@@ -85,6 +97,8 @@ struct StorageAnalysis: Sendable {
     {
       result.remove(.wide)
     }
+    let readsIntegers = readsIntegers(problem, node, graph)
+    if readsIntegers { result.subtract([.counted, .steep]) }
     for output in node.outputs where graph[output].type?.dataType == .float32 {
       traits[output] = result.intersection([.wide, .counted])
       if overflows[output] != nil { traits[output]?.insert(.wide) }
@@ -98,7 +112,25 @@ struct StorageAnalysis: Sendable {
     if let overflow = node.outputs.compactMap({ overflows[$0] }).first {
       return decisions.append(single(reason(overflow)))
     }
+    if readsIntegers {
+      decisions.append(Decision(treatment: .integers, reason: .requested))
+      return
+    }
     decisions.append(decision(problem, node, graph, result))
+  }
+
+  /// Whether operands or results are numbers stored as integers, and the kernel turns them itself.
+  private func readsIntegers(_ problem: KernelProblem, _ node: Node, _ graph: Graph) -> Bool {
+    guard isQuantized else { return false }
+    let types = graph.types(of: node.inputs).map { $0?.dataType }
+    func isByte(_ type: DataType?) -> Bool { type?.isByte ?? false }
+    switch problem {
+    case .convolution, .matmul: return isByte(types.first ?? nil)
+    case .pointwise:
+      return (types + graph.types(of: node.outputs).map { $0?.dataType }).contains(where: isByte)
+    case .reduction: return isByte(types.first ?? nil)
+    default: return false
+    }
   }
 
   private func reason(

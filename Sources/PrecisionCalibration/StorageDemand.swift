@@ -57,6 +57,7 @@ struct StorageDemand: Sendable {
     switch treatment {
     case .fixed: return .single
     case .movement: return passed
+    case .integers: return problem.convertsOperand(index) ? .either : .single
     case .reduction: return index == 0 ? .either : .preferablySixteen
     case .single: return problem.convertsOperand(index) ? .preferablySingle : .single
     case .sixteen:

@@ -102,7 +102,7 @@ struct StorageWriter {
     switch treatment {
     case .fixed: try keep(node)
     case .movement: try move(node, problem)
-    case .single, .reduction, .sixteen: try compute(node, problem, treatment)
+    case .single, .reduction, .sixteen, .integers: try compute(node, problem, treatment)
     }
   }
 
@@ -159,7 +159,8 @@ struct StorageWriter {
     var isResultSixteen = false
     if let output = node.outputs.first, isReal(output) {
       isResultSixteen = storesSixteen(output, problem, treatment)
-      if !isResultSixteen, treatment != .sixteen || analysis.needsSingle(output) {
+      let givesSingle = treatment == .single || treatment == .reduction
+      if !isResultSixteen, givesSingle || analysis.needsSingle(output) {
         keptSingle.insert(output)
       }
     }
@@ -173,7 +174,7 @@ struct StorageWriter {
     _ treatment: StorageAnalysis.Treatment
   ) throws(GraphError) -> ValueID {
     switch treatment {
-    case .fixed, .movement: return value
+    case .fixed, .movement, .integers: return value
     case .single: return problem.convertsOperand(index) ? value : try inSingle(value)
     case .reduction: return try inEither(value)
     case .sixteen:
@@ -188,7 +189,8 @@ struct StorageWriter {
     let canCast =
       problem.epilogue != nil || { if case .pointwise = problem { true } else { false } }()
     guard canCast else { return false }
-    if treatment != .sixteen || analysis.needsSingle(output) { return demand.isSixteenOnly }
+    let givesSingle = treatment == .single || treatment == .reduction
+    if givesSingle || analysis.needsSingle(output) { return demand.isSixteenOnly }
     return demand.wantsSixteen || !demand.wantsSingle
   }
 

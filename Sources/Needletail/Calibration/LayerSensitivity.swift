@@ -9,6 +9,8 @@ package struct LayerSensitivity {
   /// The network in FP32, untuned, on the device.
   let reference: Engine
   private let table: CalibrationTable
+  /// What layers that are not on integers are computed in.
+  private let rest: Precision
 
   package init(_ model: Model, builder: Builder) throws(NeedletailError) {
     guard let calibration = builder.calibration else {
@@ -16,6 +18,7 @@ package struct LayerSensitivity {
     }
     reference = try builder.reference.buildNow(model)
     table = calibration.table
+    rest = builder.rest ?? .fp32
   }
 
   /// The layers that can be quantised, in the graph's order.
@@ -24,21 +27,27 @@ package struct LayerSensitivity {
   }
 
   private func assignment(
-    _ excluded: [String: PrecisionAssignment.Reason]
+    _ excluded: [String: PrecisionAssignment.Reason], rest: Precision = .fp32
   ) throws(NeedletailError) -> PrecisionAssignment {
     do {
       return try PrecisionPolicy.assign(
-        reference.contents.graph, .int8, table: table, excluded: excluded)
+        reference.contents.graph, .int8, rest: rest, table: table, excluded: excluded)
     } catch { throw NeedletailError(.build, error.description) }
   }
 
   /// The network with all layers on integers but those that are excluded.
   func executor(excluding names: some Sequence<String>) throws(NeedletailError) -> GraphExecutor {
+    try executor(excluding: names, rest: rest)
+  }
+
+  private func executor(
+    excluding names: some Sequence<String>, rest: Precision
+  ) throws(NeedletailError) -> GraphExecutor {
     let excluded = Dictionary(names.map { ($0, PrecisionAssignment.Reason.requested) }) { a, _ in a
     }
     do {
       let graph = try PrecisionRewriter.apply(
-        reference.contents.graph, try assignment(excluded))
+        reference.contents.graph, try assignment(excluded, rest: rest))
       return GraphExecutor(graph, runtime: reference.executor.runtime)
     } catch let error as NeedletailError { throw error } catch {
       throw NeedletailError(.build, "\(error)")
@@ -56,7 +65,8 @@ package struct LayerSensitivity {
     var result: [String: Double] = [:]
     for (index, name) in names.enumerated() {
       progress(Double(index) / Double(names.count))
-      let found = try executor(excluding: names.filter { $0 != name }).run(inputs)
+      let found = try executor(excluding: names.filter { $0 != name }, rest: .fp32)
+        .run(inputs)
       result[name] =
         zip(found, expected).map { TensorDifference($0, $1).relative }.max() ?? 0
     }

@@ -1,3 +1,4 @@
+import DeviceInterface
 import EngineFormat
 import GraphModel
 import KernelAutoTuning
@@ -5,16 +6,17 @@ package import PrecisionCalibration
 import ProgramModel
 import TensorModel
 
-/// Finds the fastest assignment of INT8 and FP32 to layers whose cost stays within a bound.
+/// Finds the fastest assignment of INT8 and floating point to layers whose cost stays within a bound.
 ///
-/// A layer stays in FP32 where the tuner measures it slower on integers, its conversions included. Of the others
+/// Floating point is FP16 on devices that are faster in it and where FP16 alone keeps the bound, else FP32.
+/// A layer stays there where the tuner measures it slower on integers, its conversions included. Of the others
 /// as many are put back as the bound demands, those first whose error is largest for the time that they save.
 package struct PrecisionSearch {
   /// What was found out about a layer.
   package struct Layer: Sendable {
     package var node: String
     package var precision: Precision
-    /// Seconds on integers, with conversions, and in FP32.
+    /// Seconds on integers, with conversions, and in floating point.
     package var integerSeconds: Double
     package var floatSeconds: Double
     /// What the layer alone costs; nil where it was not measured.
@@ -43,6 +45,8 @@ package struct PrecisionSearch {
     var builder = builder
     builder.precision = .int8
     builder.excluded = [:]
+    let rest = try Self.rest(model, builder, bound, data)
+    builder.rest = rest
     let sensitivity = try LayerSensitivity(model, builder: builder)
     var layers = try Self.timed(model, builder)
     if layers.contains(where: { $0.precision == .int8 }) {
@@ -62,7 +66,7 @@ package struct PrecisionSearch {
     }
     for name in candidates.order.prefix(kept) {
       guard let index = layers.firstIndex(where: { $0.node == name }) else { continue }
-      layers[index].precision = .fp32
+      layers[index].precision = rest
       layers[index].reason = .sensitive(layers[index].error ?? 0)
     }
     for layer in layers where layer.precision != .int8 {
@@ -76,8 +80,24 @@ package struct PrecisionSearch {
       throw NeedletailError(
         .build,
         "the \(bound.name) on held-out samples is \(heldOutLoss), above the bound of \(bound.limit), "
-          + "whichever layers are in fp32; no engine is written")
+          + "whichever layers are in \(rest.rawValue); no engine is written")
     }
+  }
+
+  /// FP16 where the device is faster in it and the network, all in it, keeps the bound; else FP32.
+  private static func rest(
+    _ model: Model, _ builder: Builder, _ bound: PrecisionBound, _ data: CalibrationData
+  ) throws(NeedletailError) -> Precision {
+    let device = try Devices.open(
+      builder.device, threads: builder.threads, instructionSet: builder.instructionSet)
+    guard device.isFasterInSixteenBits else { return .fp32 }
+    var half = builder
+    half.precision = .fp16
+    half.tuning = 0
+    let reference = try builder.reference.buildNow(model)
+    let loss = try PrecisionLoss(bound, reference, data, firstSample: 0)
+      .loss(of: try half.buildNow(model).executor)
+    return loss <= bound.limit ? .fp16 : .fp32
   }
 
   // MARK: Times
@@ -86,9 +106,11 @@ package struct PrecisionSearch {
   private static func timed(
     _ model: Model, _ builder: Builder
   ) throws(NeedletailError) -> [Layer] {
+    let rest = builder.rest ?? .fp32
     let quantized = try builder.buildNow(model)
     var exact = builder
-    exact.precision = .fp32
+    exact.precision = rest
+    exact.calibration = rest == .fp32 ? nil : builder.calibration
     exact.dumpDirectory = nil
     let floating = try exact.buildNow(model)
     let integerTimes = try LayerTimes(quantized)
@@ -99,17 +121,17 @@ package struct PrecisionSearch {
       let other = floatTimes.seconds[entry.node] ?? 0
       let isSlower = seconds >= other && other > 0
       return Layer(
-        node: entry.node, precision: isSlower ? .fp32 : .int8, integerSeconds: seconds,
+        node: entry.node, precision: isSlower ? rest : .int8, integerSeconds: seconds,
         floatSeconds: other, reason: isSlower ? .slower(seconds, than: other) : .requested)
     }
   }
 }
 
-/// The layers that gain by integers, and what the network costs with some of them put back into FP32.
+/// The layers that gain by integers, and what the network costs with some of them put back.
 private struct Candidates {
   /// Those first that are worth most to put back.
   let order: [String]
-  /// Layers that are in FP32 in any case.
+  /// Layers that are in floating point in any case.
   private let slower: [String]
   private let sensitivity: LayerSensitivity
 

@@ -78,7 +78,7 @@ private enum HeldOutLoss {
 /// What a search has found, as a table.
 enum PrecisionTable {
   static func show(_ search: PrecisionSearch) {
-    var rows = [["layer", "int8", "fp32", "error alone", "built in", "reason"]]
+    var rows = [["layer", "int8", "floating point", "error alone", "built in", "reason"]]
     for layer in search.layers {
       rows.append([
         layer.node, Output.seconds(layer.integerSeconds), Output.seconds(layer.floatSeconds),
