@@ -93,14 +93,14 @@ public struct Model: Sendable {
     source = .graph
   }
 
-  package init(name: String, graph: Graph) {
+  package init(name: String, graph: Graph, further: [(name: String, graph: Graph)] = []) {
     self.name = name
     self.graph = graph
     description = nil
     savedModel = nil
     source = .graph
     signature = EngineContents.defaultSignature
-    further = []
+    self.further = further
   }
 
   /// An architecture of the built-in zoo with seeded weights.

@@ -101,6 +101,44 @@ import Testing
     #expect(report.metadata.values.contains("it alone adds 0.5 to the error"))
   }
 
+  @Test func restOfTheNetworkIsInSixteenBits() throws {
+    var random = Numbers(seed: 17)
+    let model = try Self.network(&random)
+    var builder = try Self.calibrated(model, [try random.tensor([5, 3, 17, 13])])
+    let layers = try LayerSensitivity(model, builder: builder).layers().map(\.node)
+    builder.excluded = [layers[3]: .sensitive(0.5)]
+    builder.rest = .fp16
+    let engine = try builder.buildNow(model)
+    let report = try #require(engine.report)
+    #expect(report.precision.exceptions.map(\.precision) == [.fp16])
+    let graph = engine.contents.graph
+    let types = graph.liveNodes.flatMap { graph.types(of: $0.node.inputs + $0.node.outputs) }
+      .compactMap { $0?.dataType }
+    #expect(types.contains(.float16))
+    // Scales keep their digits.
+    let halves = graph.values.filter { $0.constant?.dataType == .float16 }
+    #expect(halves.allSatisfy { $0.constant?.shape.count == 4 })
+    let fresh = try random.tensor([3, 3, 17, 13])
+    let found = try #require(try engine.runNow(["x": fresh])["y"])
+    let expected = try #require(try builder.reference.buildNow(model).runNow(["x": fresh])["y"])
+    #expect(TensorDifference(found, expected).relative < 0.03)
+  }
+
+  @Test func equalSignaturesShareWhatCalibrationGave() throws {
+    var random = Numbers(seed: 18)
+    let graph = try Self.network(&random).graph
+    let model = Model(
+      name: "test", graph: graph,
+      further: [("same", graph), ("other", try Self.network(&random).graph)])
+    let engine = try Self.calibrated(model, [try random.tensor([5, 3, 17, 13])])
+      .buildNow(model)
+    #expect(engine.signaturesNotCalibrated == ["other"])
+    let x = ["x": try random.tensor([2, 3, 17, 13])]
+    let expected = try #require(try engine.runNow(x)["y"])
+    let same = try #require(try engine.signature("same").runNow(x)["y"])
+    #expect(same.isIdentical(to: expected))
+  }
+
   @Test func everyLayerHasAnError() throws {
     var random = Numbers(seed: 14)
     let model = try Self.network(&random)
