@@ -68,6 +68,7 @@ package final class CUDA: Device {
 
   package var hostTactic: Tactic? { Self.host }
   package var isFasterInSixteenBits: Bool { true }
+  package var timesWholeRuns: Bool { true }
 
   package func workspaceBytes(
     of tactic: Tactic, for step: Step, in program: Program

@@ -40,6 +40,9 @@ package protocol Device: Sendable {
   /// Whether numbers of 16 bits are faster than those of 32.
   var isFasterInSixteenBits: Bool { get }
 
+  /// Whether contexts give `deviceSeconds`.
+  var timesWholeRuns: Bool { get }
+
   /// The tactic that is none of the device's kernels.
   var lastResort: Tactic? { get }
 
@@ -69,6 +72,7 @@ extension Device {
   package var hostTactic: Tactic? { nil }
   package var lastResort: Tactic? { hostTactic }
   package var isFasterInSixteenBits: Bool { false }
+  package var timesWholeRuns: Bool { false }
 
   package func workspaceBytes(
     of tactic: Tactic, for step: Step, in program: Program

@@ -18,6 +18,8 @@ package struct TuningLevel: Sendable, Hashable {
 
   /// How many tactics of a step are measured, the cost model's favourites first.
   var candidates: Int { [0, 2, 4, 8, 16, Int.max][rawValue] }
+  /// How many runners-up are tried in the whole program, on devices that time whole runs themselves.
+  var trials: Int { [0, 0, 0, 12, 32, Int.max][rawValue] }
   var budget: MeasurementBudget {
     let seconds = [0, 0.002, 0.005, 0.01, 0.03, 0.1][rawValue]
     return MeasurementBudget(seconds: seconds, minimumRuns: rawValue >= 4 ? 7 : 3)
@@ -113,7 +115,16 @@ package struct Tuner: Sendable {
           finishedSteps: index + 1, totalSteps: program.steps.count,
           step: program.steps[index].name))
     }
-    return TunedProgram(program: program, choices: keys.compactMap { known[$0] })
+    let tuned = TunedProgram(program: program, choices: keys.compactMap { known[$0] })
+    let isLate = budgetSeconds.map { start.duration(to: clock.now) > .seconds($0) } ?? false
+    guard level.trials > 0, device.timesWholeRuns, !isLate else { return tuned }
+    var finalists = Finalists(tuned, on: device, cache: cache)
+    return try finalists.improved(trials: level.trials, cache: &cache) { index, count in
+      progress?(
+        TuningProgress(
+          finishedSteps: program.steps.count, totalSteps: program.steps.count,
+          step: "runner-up \(index + 1) of \(count) in the whole network"))
+    }
   }
 
   private func job(
