@@ -19,9 +19,24 @@ package enum IntegerResidual: Int, Sendable {
   package var byteCount: Int { self == .float32 ? 4 : 1 }
 }
 
+/// A quantisation before the last one: `clamp(round(value)) * scale + shift`.
+package struct IntegerStage: BitwiseCopyable, Sendable {
+  package var lower: Float
+  package var upper: Float
+  package var scale: Float
+  package var shift: Float
+
+  package init(lower: Float, upper: Float, scale: Float, shift: Float) {
+    self.lower = lower
+    self.upper = upper
+    self.scale = scale
+    self.shift = shift
+  }
+}
+
 /// What a contraction of 8-bit integers applies to its sums in registers.
 ///
-/// The value is `clamp(sum * scale + shift + residual * residualScale)` with numbers for each column; bytes are
+/// The value is `clamp(inner(sum * scale + shift) + residual * residualScale)` with numbers for each column; bytes are
 /// `clamp(round(value) + zeroPoint)`.
 package struct IntegerEpilogue: BitwiseCopyable, @unchecked Sendable {
   /// `IntegerResult` and `IntegerResidual`.
@@ -32,6 +47,8 @@ package struct IntegerEpilogue: BitwiseCopyable, @unchecked Sendable {
   package var scale: UnsafePointer<Float>
   package var shift: UnsafePointer<Float>
   package var residualScale: UnsafePointer<Float>
+  package var inner = IntegerStage(lower: 0, upper: 0, scale: 1, shift: 0)
+  package var hasInner = false
   /// Bounds of the value, kept only where `isLimited`.
   package var lower: UnsafePointer<Float>
   package var upper: UnsafePointer<Float>

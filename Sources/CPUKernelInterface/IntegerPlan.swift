@@ -8,6 +8,7 @@ package struct IntegerFormat: Sendable {
   package var padValue = 0
   package var result = IntegerResult.int32
   package var residual = IntegerResidual.none
+  package var inner: IntegerStage?
   /// Whether `IntegerColumns.lower` and `upper` bound the value.
   package var isLimited = false
   package var zeroPoint: Int32 = 0
@@ -26,6 +27,8 @@ package struct IntegerFormat: Sendable {
   func apply(to epilogue: inout IntegerEpilogue) {
     epilogue.result = result.rawValue
     epilogue.residual = residual.rawValue
+    epilogue.hasInner = inner != nil
+    if let inner { epilogue.inner = inner }
     epilogue.isLimited = isLimited
     epilogue.zeroPoint = zeroPoint
     epilogue.lowest = lowest

@@ -126,6 +126,7 @@ struct IntegerFinisher {
         values[v] = IntegerLanes.multiplyAdd(
           IntegerLanes.real(IntegerLanes.load(sums + v &* width)), scale[v], shift[v])
       }
+      if epilogue.hasInner { values = requantized(values) }
       if let residual = block.residual {
         let place = residual + (row &* block.residualStride &+ column &* residualBytes)
         for v in 0..<vectors {
@@ -138,6 +139,21 @@ struct IntegerFinisher {
       }
       store(values, block.output + (row &* block.outputStride &+ column &* resultBytes))
     }
+  }
+
+  @inline(__always)
+  private func requantized<let vectors: Int>(
+    _ numbers: InlineArray<vectors, RealVector>
+  ) -> InlineArray<vectors, RealVector> {
+    let stage = epilogue.inner
+    let lower = IntegerLanes.broadcast(stage.lower), upper = IntegerLanes.broadcast(stage.upper)
+    let scale = IntegerLanes.broadcast(stage.scale), shift = IntegerLanes.broadcast(stage.shift)
+    var values = numbers
+    for v in 0..<vectors {
+      let whole = IntegerLanes.rounded(IntegerLanes.clamped(values[v], lower, upper))
+      values[v] = IntegerLanes.multiplyAdd(IntegerLanes.real(whole), scale, shift)
+    }
+    return values
   }
 
   @inline(__always)

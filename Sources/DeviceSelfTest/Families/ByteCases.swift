@@ -243,9 +243,19 @@ private struct QuantizedEpilogue {
     if maker.random.chance(70) {
       expression = expression + (try channels(.float32, scale: 3, in: &result, &maker))
     }
+    let isQuantized = maker.random.chance(70)
+    // A residual is added to what has been quantised before.
+    if isQuantized, maker.random.chance(30) {
+      let zero = Double(maker.random.pick([0, 128, 3]))
+      let bytes = ScalarExpression.cast(
+        .minimum(
+          .maximum(.unary(.round, expression / .float(0.04)) + .float(zero), .float(0)),
+          .float(255)), .uint8)
+      expression = (.cast(bytes, .float32) - .float(zero)) * .float(0.04)
+    }
     if maker.random.chance(40) { try addResidual(in: &result, &maker) }
     activate(&maker)
-    if maker.random.chance(70) { try quantize(in: &result, &maker) }
+    if isQuantized { try quantize(in: &result, &maker) }
     result.wholeTolerance = 1
     return expression
   }

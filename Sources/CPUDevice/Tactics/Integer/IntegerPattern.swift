@@ -24,12 +24,22 @@ struct IntegerPattern {
     else { return nil }
     let channels = request.step.outputs[0].shape[channelAxis]
     residual = form.residual
-    let start = form.start.spread(channels)
+    let start = (form.inner?.start ?? form.start).spread(channels)
     guard start.allSatisfy({ Int32(exactly: $0) != nil }) else { return nil }
+    let factor = form.inner?.factor ?? form.factor
+    let constant = form.inner?.constant ?? form.constant
     columns = IntegerColumns(
-      start: start.map { Int32($0) }, scale: form.factor.spread(channels).map { Float($0) },
-      shift: form.constant.spread(channels).map { Float($0) },
+      start: start.map { Int32($0) }, scale: factor.spread(channels).map { Float($0) },
+      shift: constant.spread(channels).map { Float($0) },
       residualScale: form.residualFactor.spread(channels).map { Float($0) })
+    if let inner = form.inner {
+      guard let scale = form.factor.uniform, let shift = form.constant.uniform,
+        (scale * 255 + shift).isFinite
+      else { return nil }
+      format.inner = IntegerStage(
+        lower: Float(inner.lower - inner.offset), upper: Float(inner.upper - inner.offset),
+        scale: Float(scale), shift: Float(shift + scale * inner.offset))
+    }
     if let residual, let view = request.step.inputs[residual] {
       switch view.dataType {
       case .uint8: format.residual = .uint8
@@ -52,7 +62,7 @@ struct IntegerPattern {
 
   private mutating func storeSums(_ form: LinearForm, _ channels: Int) -> Bool {
     let constant = form.constant.spread(channels)
-    guard form.factor.uniform == 1, form.residual == nil, !form.isBounded,
+    guard form.factor.uniform == 1, form.inner == nil, form.residual == nil, !form.isBounded,
       constant.allSatisfy({ Int32(exactly: $0) != nil })
     else { return false }
     format.result = .int32
@@ -79,10 +89,12 @@ struct IntegerPattern {
     // The conversion to 32 bits does not saturate.
     let greatestSum = Double(depth) * 255 * 128
     let greatest = (0..<channels).reduce(0.0) { result, channel in
-      max(
-        result,
-        abs(Double(columns.scale[channel])) * (greatestSum + abs(Double(columns.start[channel])))
-          + abs(Double(columns.shift[channel])) + 256 * abs(Double(columns.residualScale[channel])))
+      let sum =
+        format.inner.map { 255 * abs(Double($0.scale)) + abs(Double($0.shift)) }
+        ?? (abs(Double(columns.scale[channel]))
+          * (greatestSum + abs(Double(columns.start[channel])))
+          + abs(Double(columns.shift[channel])))
+      return max(result, sum + 256 * abs(Double(columns.residualScale[channel])))
     }
     let isVarying = form.lower.uniform == nil || form.upper.uniform == nil
     format.isLimited = format.residual == .float32 || greatest > 1e9 || isVarying

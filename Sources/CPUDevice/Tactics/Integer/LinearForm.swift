@@ -3,8 +3,22 @@ import TensorModel
 
 /// A value that depends on a sum of products in a way that kernels compute in registers:
 /// `clamp(round?(factor * (sum + start) + constant + residualFactor * residual) + offset)`.
+///
+/// Where there is an inner form, that form, rounded to a byte, is in the place of `sum + start`: so models spell
+/// that what they add a residual to has been quantised.
 struct LinearForm {
+  /// `clamp(round(factor * (sum + start) + constant) + offset)`.
+  struct Inner: Equatable {
+    var factor: ChannelNumbers
+    var start: ChannelNumbers
+    var constant: ChannelNumbers
+    var offset: Double
+    var lower: Double
+    var upper: Double
+  }
+
   var type: DataType
+  var inner: Inner?
   var factor: ChannelNumbers = 0
   var start: ChannelNumbers = 0
   var constant: ChannelNumbers = 0
@@ -47,7 +61,9 @@ extension LinearForm {
       guard let number = other.constant.uniform, number == number.rounded() else { return nil }
       result.offset += number
     } else {
-      if factor.isZero { (result.factor, result.start) = (other.factor, other.start) }
+      if factor.isZero {
+        (result.factor, result.start, result.inner) = (other.factor, other.start, other.inner)
+      }
       result.constant = constant + other.constant
       result.residualFactor = residualFactor + other.residualFactor
       result.residual = residual ?? other.residual
@@ -105,6 +121,17 @@ extension LinearForm {
     return result
   }
 
+  /// The bytes of this form as the sum of another.
+  private func requantizing() -> LinearForm? {
+    guard residual == nil, let lower = lower.uniform, let upper = upper.uniform, lower <= upper,
+      lower.isFinite, upper.isFinite
+    else { return nil }
+    let inner = Inner(
+      factor: factor, start: start, constant: constant, offset: offset, lower: lower,
+      upper: upper)
+    return LinearForm(type: .float32, inner: inner, factor: 1)
+  }
+
   func roundedToWhole() -> LinearForm? {
     if !type.isFloatingPoint || isRounded { return self }
     var result = self
@@ -123,7 +150,8 @@ extension LinearForm {
     var result = self
     result.type = target
     if target == .float32 {
-      guard !type.isFloatingPoint else { return nil }
+      guard !type.isFloatingPoint, inner == nil else { return nil }
+      if type.isByte, isRounded { return requantizing() }
       if factor.uniform == 1, !isBounded, residual == nil {
         result.start = start + constant
         result.constant = 0
