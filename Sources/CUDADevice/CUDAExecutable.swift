@@ -36,13 +36,18 @@ package final class CUDAExecutable: Executable {
     var plans: [StepPlan?] = []
     var used: [Tactic] = []
     var costs: [Double] = []
+    var ends = ResultEnds(program, cacheBytes: device.properties.cacheBytes)
     for (index, step) in program.steps.enumerated() {
       let wanted = index < tactics.count ? tactics[index] : nil
       let tactic = device.tactic(wanted, step, program)
       used.append(tactic.map { Tactic($0.name) } ?? CUDA.host)
       var plan: StepPlan?
-      if let tactic { plan = try device.plan(tactic, step, program) }
+      if let tactic {
+        plan = try device.plan(
+          tactic, step, program, prefersBackward: ends.prefersBackward(step))
+      }
       plans.append(plan)
+      ends.note(step, plan)
       costs.append(tactic?.estimate(device.request(step, program)) ?? 1)
     }
     let launches = plans.flatMap { ($0?.preparation ?? []) + ($0?.launches ?? []) }

@@ -10,21 +10,24 @@ struct PersistentTactic: CUDATactic {
 
   var name: String {
     let shape = "\(tile.rows)x\(tile.columns)x\(problem.stepDepth) s\(stages)"
-    return tile.alternates ? "wgmma \(shape) alternating" : "wgmma \(shape)"
+    let family = problem.cells == nil ? "wgmma" : "wgmma cells"
+    return tile.alternates ? "\(family) \(shape) alternating" : "\(family) \(shape)"
   }
 
   func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {
     var plan = StepPlan(launches: [])
+    let rows = problem.rowMap(tile.rows, at: problem.prepareRows(in: &plan))
     let columns = try problem.columnMap(tile.columns, in: &plan)
     let kernel = PersistentKernel(
       problem: problem, tile: tile, stages: stages,
-      blocks: min(tiles, request.gpu.multiprocessors))
+      blocks: min(tiles, request.gpu.multiprocessors), isBackward: request.prefersBackward)
+    plan.isBackward = request.prefersBackward
     plan.launches.append(
       KernelLaunch(
         try kernel.source, grid: GridSize(kernel.blocks), threads: tile.threads,
         sharedBytes: tile.sharedBytes(stages, problem.contraction.epilogue),
-        arguments: [.tensorMap(problem.rowMap(tile.rows)), .tensorMap(columns)]
-          + problem.contraction.epilogue.arguments, beginsEarly: true))
+        arguments: [.tensorMap(rows), .tensorMap(columns)]
+          + problem.contraction.epilogue.arguments))
     return plan
   }
 
@@ -43,7 +46,7 @@ struct PersistentTactic: CUDATactic {
       tile.alternates
       ? max(waves * main, waves * epilogue * 0.75) + epilogue * 1.5
       : waves * (main + epilogue * (tile.groups > 2 ? 0.8 : 1.1))
-    return HopperCost.seconds(cycles + 3000, request)
+    return HopperCost.seconds(cycles + 3000, request) + problem.preparationSeconds(request)
   }
 
   static func candidates(

@@ -39,7 +39,7 @@ struct SplitKernel {
     get throws(CUDASourceError) {
       let parameters = ["TENSOR_MAP(a)", "TENSOR_MAP(b)"] + contraction.epilogue.parameters
       var text = KernelText()
-      try text.block("KERNEL(\(Self.threads)) contraction(\(parameters.joined(separator: ", ")))") {
+      try text.block("EARLY_KERNEL(\(Self.threads)) contraction(\(parameters.joined(separator: ", ")))") {
         (text) throws(CUDASourceError) in
         begin(&text)
         text.block("if (warp_index() == 4)") { text in

@@ -8,6 +8,7 @@ enum HopperCases {
     SelfTest.Family("hopper matmul") { try matmul(&$0) },
     SelfTest.Family("hopper many tiles") { try manyTiles(&$0) },
     SelfTest.Family("hopper convolution") { try convolution(&$0) },
+    SelfTest.Family("hopper first layer") { try firstLayer(&$0) },
   ]
 
   private static let types: [DataType] = [.float16, .float16, .bfloat16, .float32]
@@ -41,6 +42,24 @@ enum HopperCases {
     return result
   }
 
+  /// Images of few channels, in any layout, under windows that overlap or do not.
+  private static func firstLayer(_ maker: inout CaseMaker) throws -> StepCase {
+    let type = maker.random.pick(types)
+    let kernel = (0..<2).map { _ in maker.random.pick([1, 2, 3, 3, 5, 7, 16]) }
+    let strides = kernel.map { maker.random.pick([1, 2, 2, 3, $0]) }
+    let before = kernel.map { maker.random.below($0) }
+    let after = kernel.map { maker.random.below($0) }
+    let x = try maker.tensor(
+      type,
+      [1 + maker.random.below(5), 1 + maker.random.below(4)]
+        + kernel.map { $0 + maker.random.below(60) }, scale: 1)
+    let weights = try maker.tensor(
+      type, [maker.random.pick([8, 24, 64, 104, 136]), x.shape[1]] + kernel, scale: 1)
+    return try convolution(
+      x, weights, strides: strides, dilations: [1, 1], before: before, after: after,
+      order: maker.random.chance(50) ? nil : [0, 2, 3, 1], &maker)
+  }
+
   private static func convolution(_ maker: inout CaseMaker) throws -> StepCase {
     let type = maker.random.pick(types)
     let spatial = maker.random.pick([1, 2, 2, 2, 2, 3])
@@ -59,6 +78,15 @@ enum HopperCases {
       scale: 1)
     let weights = try maker.tensor(
       type, [maker.random.pick([8, 40, 64, 104, 136]), x.shape[1]] + kernel, scale: 1)
+    return try convolution(
+      x, weights, strides: strides, dilations: dilations, before: before, after: after,
+      order: [0] + Array(2..<spatial + 2) + [1], &maker)
+  }
+
+  private static func convolution(
+    _ x: Tensor, _ weights: Tensor, strides: [Int], dilations: [Int], before: [Int], after: [Int],
+    order: [Int]?, _ maker: inout CaseMaker
+  ) throws -> StepCase {
     var problem = Convolution(
       strides: strides, dilations: dilations, padsBefore: before.map { Dimension($0) },
       padsAfter: after.map { Dimension($0) })
@@ -66,10 +94,10 @@ enum HopperCases {
     let shape = types[0].shape.constants ?? []
     let channelsLast = [0] + Array(2..<shape.count) + [1]
     var result = StepCase(.convolution(problem), [x, weights])
-    result.orders = [channelsLast, nil]
+    result.orders = [order, nil]
     result.outputOrder = channelsLast
     result.constants = [1]
-    problem.epilogue = try epilogue(shape, columns: 1, type, &result, &maker)
+    problem.epilogue = try epilogue(shape, columns: 1, x.dataType, &result, &maker)
     result.problem = .convolution(problem)
     return result
   }
