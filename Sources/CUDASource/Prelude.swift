@@ -75,6 +75,7 @@ package enum Prelude {
     """#
 
   private static let conversions = #"""
+    DEVICE float gaussian_unit(float x) { return 0.5f * x * (1.0f + erff(x * 0.707106781f)); }
     struct half_t { uint16_t bits; };
     struct bfloat_t { uint16_t bits; };
     struct bool_t { uint8_t bits; };

@@ -103,7 +103,7 @@ struct ImageKernel {
     }
     text.line("Vector<\(storage), \(image.vector)> next[\(fetches)];")
     declareLoad(&text)
-    text.line("if (begin + 1 < end) load(begin + 1);")
+    text.line("if (begin + 1 < end) ask(begin + 1);")
     text.line("copy_async_wait<0>();")
     text.line("shared_to_engine();")
     text.line("block_barrier();")
@@ -142,7 +142,7 @@ struct ImageKernel {
   /// The function that asks for those rows under the window of a row of results that are under no earlier one.
   private func declareLoad(_ text: inout KernelText) {
     let first = image.rows.taps - image.newRows - image.rows.padding
-    text.block("auto load = [&](int row)", end: "};") { text in
+    text.block("auto ask = [&](int row)", end: "};") { text in
       text.line("#pragma unroll")
       text.block("for (int i = 0; i < \(fetches); i++)") { text in
         text.line("const int number = threadIdx.x + i * \(Self.threads);")
@@ -165,7 +165,7 @@ struct ImageKernel {
           "if (number < \(image.newRows * image.pieces)) store_vector((\(storage)*)(dynamic_shared + \(ring) + to * \(image.rowBytes) + number % \(image.pieces) * 16), next[i]);"
         )
       }
-      text.line("if (row + 2 < end) load(row + 2);")
+      text.line("if (row + 2 < end) ask(row + 2);")
     }
   }
 

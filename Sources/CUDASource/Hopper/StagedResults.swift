@@ -62,7 +62,9 @@ struct StagedResults {
   /// Where there is room, one part is passed on while another is read.
   private var buffers: Int { tile.groups > 2 ? 1 : 2 }
   /// Parts whose operands are under way.
-  private var ahead: Int { [4, 3, 2].first { parts % $0 == 0 } ?? 1 }
+  private var ahead: Int { [tile.ahead, 4, 3, 2].first { parts % $0 == 0 } ?? 1 }
+  /// Whether there are operands with a number for each result.
+  var readsTensors: Bool { !own.isEmpty }
   private func partBytes(_ place: Place) -> Int { 512 * place.type.byteCount }
   private func sharedBytes(_ place: Place) -> Int { tile.columns * place.type.byteCount }
   private var warpBytes: Int {

@@ -65,7 +65,9 @@ struct SelfTestCommand: ParsableCommand {
     }
     let display = json ? nil : ProgressDisplay()
     var report = Report(device: opened.summary)
-    report.graphGapMicroseconds = try (opened as? CUDA).map { try $0.graphGapSeconds() * 1e6 }
+    if family.isEmpty {
+      report.graphGapMicroseconds = try (opened as? CUDA).map { try $0.graphGapSeconds() * 1e6 }
+    }
     try SelfTest.run(
       family, tactics: tactic, first: first, count: cases, on: runner
     ) { outcome in
