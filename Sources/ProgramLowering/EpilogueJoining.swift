@@ -92,7 +92,9 @@ enum EpilogueJoining {
         operand.rank < 2 ? operand : operand.expanded(to: view.shape).transposed(order))
       terms.append(.operand(step.inputs.count - 2))
     }
-    guard terms.count == sum.inputs.count, terms.count(where: { $0 == epilogue }) == 1 else { return nil }
+    guard terms.count == sum.inputs.count, terms.count(where: { $0 == epilogue }) == 1 else {
+      return nil
+    }
     step.problem.epilogue = expression.substituting(terms)
     step.origins += sum.origins.filter { !step.origins.contains($0) }
     return step

@@ -250,6 +250,9 @@ extension HopperContraction {
     "copy_box(\(place), &b, \(barrier), c, \(taps > 1 ? "tap" : "0"), n0);"
   }
 
+  /// The statement that asks the cache for b's tile.
+  var prefetchColumns: String { "prefetch_box(&b, c, \(taps > 1 ? "tap" : "0"), n0);" }
+
   /// Moves the place in the reduction to the next step.
   func advance(_ text: inout KernelText) {
     text.line("c += \(stepDepth);")

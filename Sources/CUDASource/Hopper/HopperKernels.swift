@@ -9,7 +9,8 @@ package enum HopperKernels {
 
   package static func tactics(for request: CUDARequest) -> [any CUDATactic] {
     guard let problem = HopperContraction(request) else { return firstLayer(request) }
-    return best(of: problem, request)
+    let image = ImageTactic(request).map { [$0 as any CUDATactic] } ?? []
+    return image + best(of: problem, request)
   }
 
   private static func firstLayer(_ request: CUDARequest) -> [any CUDATactic] {

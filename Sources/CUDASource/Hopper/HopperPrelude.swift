@@ -16,7 +16,8 @@ enum HopperPrelude {
     let inRegisters = rowsInRegisters ?? (contraction.type == .float32)
     let isByte = contraction.type.isByte
     return "/* sm_90a */\n" + barriers + copies + launches + (isByte ? integerStores : "")
-      + products(isByte ? ("int32_t", "r") : ("float", "f")) + multiply(contraction, columns, inRegisters)
+      + products(isByte ? ("int32_t", "r") : ("float", "f"))
+      + multiply(contraction, columns, inRegisters)
       + (contraction.type.byteCount <= 2 ? functions : "")
   }
 
@@ -57,6 +58,10 @@ enum HopperPrelude {
     DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
       asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
         :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+    }
+    /* The same box to the cache only. */
+    DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+      asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
     }
     /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
        then the image, then the tap's offsets innermost first. */

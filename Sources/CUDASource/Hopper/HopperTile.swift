@@ -47,6 +47,8 @@ struct HopperTile: Hashable, Sendable {
   static let all: [HopperTile] = [
     HopperTile(128, 256), HopperTile(192, 128, groups: 3), HopperTile(128, 192),
     HopperTile(192, 192, groups: 3), HopperTile(192, 64, groups: 3), HopperTile(192, 96, groups: 3),
+    HopperTile(128, 160), HopperTile(64, 160, alternates: true),
+    HopperTile(64, 224, alternates: true),
     HopperTile(128, 128), HopperTile(128, 96), HopperTile(128, 64),
     HopperTile(128, 128, alternates: true), HopperTile(64, 256, alternates: true),
     HopperTile(64, 192, alternates: true), HopperTile(128, 96, alternates: true),

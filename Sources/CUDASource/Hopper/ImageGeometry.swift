@@ -2,7 +2,8 @@ import KernelModel
 import ProgramModel
 import TensorModel
 
-/// How an image of few channels lies in the shared memory of the kernel that convolves it.
+/// How an image lies in the shared memory of the kernel that convolves it: one of few channels, whose pixels are
+/// copied one by one, or one whose pixels are whole pieces of 16 bytes.
 struct ImageGeometry: Sendable {
   struct Axis: Sendable {
     var extent: Int
@@ -21,22 +22,33 @@ struct ImageGeometry: Sendable {
   let columns: Axis
   /// Channels of a cell's pixel, with those that only fill it.
   let paddedChannels: Int
+  /// Whether pixels are whole pieces.
+  let isWide: Bool
 
   init?(_ request: CUDARequest) {
     guard case .convolution(let problem) = request.step.problem, problem.groups == 1,
       !problem.isTransposed, let x = request.step.inputs[0], let weights = request.step.inputs[1],
       let output = request.step.outputs.first, x.rank == 4, request.isConstant[1],
-      (1...Self.mostChannels).contains(x.shape[1]), problem.dilations.allSatisfy({ $0 == 1 }),
+      problem.dilations.allSatisfy({ $0 == 1 }), x.shape[1] > 0,
       problem.padsBefore.allSatisfy({ $0.constant != nil })
     else { return nil }
     let size = x.dataType.byteCount, step = problem.strides[1]
-    guard
-      let channels = (x.shape[1]...16).first(where: { step * $0 * size % 16 == 0 }),
-      step * channels * size <= 32
-    else { return nil }
+    isWide = x.shape[1] > Self.mostChannels
+    if isWide {
+      let distances = [0, 2, 3].map { x.strides[$0] } + [x.offset]
+      guard size == 2, step == 1, x.shape[1] % 16 == 0, x.strides[1] == 1,
+        distances.allSatisfy({ $0 % 8 == 0 }), weights.shape[2] * weights.shape[3] > 1
+      else { return nil }
+      paddedChannels = x.shape[1]
+    } else {
+      guard
+        let channels = (x.shape[1]...16).first(where: { step * $0 * size % 16 == 0 }),
+        step * channels * size <= 32
+      else { return nil }
+      paddedChannels = channels
+    }
     self.x = x
     self.weights = weights
-    paddedChannels = channels
     let axes = (0..<2).map { axis in
       Axis(
         extent: x.shape[axis + 2], step: problem.strides[axis],
@@ -69,17 +81,28 @@ struct ImageGeometry: Sendable {
   }
   /// Matrix instructions of one row of the window.
   var steps: Int { windowCells * planes / 2 }
-  /// From one instruction's pixels to the next one's, and between the two pieces of one.
-  var stepBytes: Int { planes == 1 ? 32 : 16 }
+  /// Between the two pieces of one instruction.
   var leadingBytes: Int { planes == 1 ? 16 : cells * 16 }
+  /// Where the first pieces of an instruction lie in a row of cells.
+  func stepPlace(_ step: String) -> String {
+    switch planes {
+    case 1: "\(step) * 32"
+    case 2: "\(step) * 16"
+    default: "\(step) / \(planes / 2) * 16 + \(step) % \(planes / 2) * \(2 * cells * 16)"
+    }
+  }
 
-  /// Cells of a row of the image, for one part of a row of results.
-  var cells: Int { pixels + windowCells - 1 }
+  /// Cells of a row of the image, for one part of a row of results; an odd number where the planes of one pixel are
+  /// written together, so that they do not meet in a bank.
+  var cells: Int {
+    let cells = pixels + windowCells - 1
+    return isWide ? cells | 1 : cells
+  }
   var pieces: Int { cells * planes }
   var rowBytes: Int { pieces * 16 }
   /// Rows that one row of results has and the one before does not.
   var newRows: Int { min(rows.step, rows.taps) }
-  var slots: Int { rows.taps + newRows }
+  var slots: Int { rows.taps + (isWide ? 2 : 1) * newRows }
 
   /// Bytes of the filters of one block: for each piece of a window, 16 bytes for each filter.
   var filterBytes: Int { rows.taps * windowCells * planes * ImageKernel.filters * 16 }

@@ -1,7 +1,7 @@
 import KernelModel
 import TensorModel
 
-/// The convolution of images of few channels by matrix instructions, straight from the image.
+/// The convolution of images by matrix instructions that read the window's taps from one copy of the image.
 struct ImageTactic: CUDATactic {
   private let image: ImageGeometry
   private let contraction: Contraction
@@ -22,29 +22,36 @@ struct ImageTactic: CUDATactic {
   }
 
   private func kernel(_ gpu: GPUProperties) -> ImageKernel {
-    let probe = ImageKernel(
-      image: image, contraction: contraction, strip: 1, blocksPerMultiprocessor: 1)
-    let fit = min(3, max(1, gpu.sharedBytesPerMultiprocessor / (probe.sharedBytes + 1024)))
+    // Warpgroups share many filters, all the same ones; few filters are copied for each.
+    let wanted = (image.isWide ? [3, 2, 1] : [1])
+      .filter { image.filterBlocks == 1 || jobsOfRow % $0 == 0 }
+    func kernel(_ groups: Int, strip: Int, fit: Int = 1) -> ImageKernel {
+      ImageKernel(
+        image: image, contraction: contraction, strip: strip, groups: groups,
+        blocksPerMultiprocessor: fit)
+    }
+    let groups = wanted.first { kernel($0, strip: 1).sharedBytes <= gpu.sharedBytesPerBlock } ?? 1
+    let bytes = kernel(groups, strip: 1).sharedBytes + 1024
+    let fit = min(3 / groups, max(1, gpu.sharedBytesPerMultiprocessor / bytes))
     // A strip costs its rows and the rows of the image before its first result.
     let resident = fit * gpu.multiprocessors
     func cost(_ strip: Int) -> Int {
-      let blocks = ceilingQuotient(image.rows.windows, strip) * blocksOfRow
-      return ceilingQuotient(blocks, resident) * (strip + 3)
+      ceilingQuotient(kernel(groups, strip: strip).blocks, resident) * (strip + 3)
     }
     let strip = (1...image.rows.windows).min { (cost($0), $1) < (cost($1), $0) } ?? 1
-    return ImageKernel(
-      image: image, contraction: contraction, strip: strip, blocksPerMultiprocessor: fit)
+    return kernel(groups, strip: strip, fit: fit)
   }
 
-  private var blocksOfRow: Int { image.images * image.parts * image.filterBlocks }
+  /// Parts of rows of all images, each with all filters of a block.
+  private var jobsOfRow: Int { image.images * image.parts }
 
   func estimate(_ request: CUDARequest) -> Double {
     let kernel = kernel(request.gpu)
-    let strips = ceilingQuotient(image.rows.windows, kernel.strip)
     let resident = kernel.blocksPerMultiprocessor * request.gpu.multiprocessors
-    let waves = ceilingQuotient(strips * blocksOfRow, resident)
-    let products = Double(image.rows.taps * image.steps * image.pixels) / 2 + 1200
-    let row = max(products * Double(kernel.blocksPerMultiprocessor) / 2.5, products)
+    let waves = ceilingQuotient(kernel.blocks, resident)
+    let products = Double(image.rows.taps * image.steps * image.pixels) / 2
+    let together = Double(kernel.blocksPerMultiprocessor * kernel.groups)
+    let row = max(products * together, products + 1500)
     return HopperCost.seconds(Double(waves * (kernel.strip + 3)) * row, request)
   }
 
@@ -52,10 +59,10 @@ struct ImageTactic: CUDATactic {
     let kernel = kernel(request.gpu)
     var plan = StepPlan(launches: [])
     let filters = image.scheduleFilters(in: &plan)
-    let blocks = ceilingQuotient(image.rows.windows, kernel.strip) * blocksOfRow
     plan.launches.append(
       KernelLaunch(
-        try kernel.source, grid: GridSize(blocks), threads: ImageKernel.threads,
+        try kernel.source, grid: GridSize(kernel.blocks),
+        threads: kernel.groups * ImageKernel.threads,
         sharedBytes: kernel.sharedBytes,
         arguments: [.input(0), .prepared(filters)] + contraction.epilogue.arguments))
     return plan

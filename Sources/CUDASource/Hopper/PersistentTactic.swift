@@ -66,6 +66,7 @@ struct PersistentTactic: CUDATactic {
   private static func tiles(_ problem: HopperContraction) -> [HopperTile] {
     let results = StagedResults(
       problem.contraction.epilogue, HopperTile.all[0], start: 0, blocks: 1)
-    return results.readsTensors && problem.steps <= 4 ? HopperTile.deep + HopperTile.all : HopperTile.all
+    return results.readsTensors && problem.steps <= 4
+      ? HopperTile.deep + HopperTile.all : HopperTile.all
   }
 }
