@@ -30,8 +30,10 @@ package final class CUDAExecutable: Executable {
   }
   package var hostSteps: [Int] { plans.indices.filter { plans[$0] == nil } }
 
+  /// - Parameter goesBackward: whether all kernels that can begin with their last results do so, for tests.
   init(
-    _ program: Program, device: CUDA, tactics: [Tactic], options: LoadOptions
+    _ program: Program, device: CUDA, tactics: [Tactic], options: LoadOptions,
+    goesBackward: Bool = false
   ) throws(CUDAError) {
     var plans: [StepPlan?] = []
     var used: [Tactic] = []
@@ -44,7 +46,8 @@ package final class CUDAExecutable: Executable {
       var plan: StepPlan?
       if let tactic {
         plan = try device.plan(
-          tactic, step, program, prefersBackward: ends.prefersBackward(step))
+          tactic, step, program,
+          prefersBackward: goesBackward || ends.prefersBackward(step))
       }
       plans.append(plan)
       ends.note(step, plan)

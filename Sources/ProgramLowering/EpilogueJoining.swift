@@ -1,11 +1,11 @@
 import KernelModel
-import ProgramModel
+package import ProgramModel
 import TensorModel
 
 /// A sum that alone reads a matrix product, behind moves that turned out to need no work, becomes part of the
 /// product: fusion before lowering could not look through them.
-enum EpilogueJoining {
-  static func apply(to program: inout Program) {
+package enum EpilogueJoining {
+  package static func apply(to program: inout Program) {
     var index = 0
     while index < program.steps.count {
       if let (product, joined) = join(program, index) {

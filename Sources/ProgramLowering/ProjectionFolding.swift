@@ -1,12 +1,12 @@
 import KernelModel
-import ProgramModel
+package import ProgramModel
 import TensorModel
 
 /// The sum of two pointwise convolutions is one convolution of both inputs side by side: the projection beside a
 /// residual block becomes part of the convolution that its result is added to, and its result is never
 /// stored.
-enum ProjectionFolding {
-  static func apply(to program: inout Program) {
+package enum ProjectionFolding {
+  package static func apply(to program: inout Program) {
     var index = 0
     while index < program.steps.count {
       if let match = match(program, index) {

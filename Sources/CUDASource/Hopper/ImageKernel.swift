@@ -269,7 +269,7 @@ struct ImageKernel {
       text.block("for (int j = 0; j < \(stagedPixels / 8); j++)") { text in
         text.line("const int eight = round * \(stagedPixels / 8) + j;")
         text.line(
-          "\(sum)* const to = staged + (j * 8 + lane % 4 * 2) * \(Self.stagedPixel) + warp * 16 + lane / 4;"
+          "\(sum)* const to = staged + (j * 8 + lane % 4 * 2) * \(Self.stagedPixel) + \(stagedPlace("(warp * 16 + lane / 4)"));"
         )
         text.block("if (eight < \(image.pixels / 8))") { text in
           for (index, offset) in [0, Self.stagedPixel, 8, Self.stagedPixel + 8].enumerated() {
@@ -280,6 +280,12 @@ struct ImageKernel {
       text.line(barrier)
       try results(&text)
     }
+  }
+
+  /// Where a filter's sum lies within a pixel: sums of the second half change places by four, so that lanes that read
+  /// eight filters each do not meet in a bank.
+  private func stagedPlace(_ filter: String) -> String {
+    "(\(filter) ^ (\(filter) >> 5 << 2))"
   }
 
   private var pieces: Int { Self.filters / vector }
@@ -332,7 +338,7 @@ struct ImageKernel {
       text.line("Vector<\(sum), \(vector)> own_sums;")
       for quad in 0..<vector / 4 {
         text.line(
-          "((Vector<\(sum), 4>*)own_sums.at)[\(quad)] = load_vector<4>(staged + near * \(Self.stagedPixel) + piece + \(quad * 4));"
+          "((Vector<\(sum), 4>*)own_sums.at)[\(quad)] = load_vector<4>(staged + near * \(Self.stagedPixel) + \(stagedPlace("(piece + \(quad * 4))")));"
         )
       }
       text.lines(lines)
