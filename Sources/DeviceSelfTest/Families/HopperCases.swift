@@ -7,6 +7,7 @@ enum HopperCases {
   static let families: [SelfTest.Family] = [
     SelfTest.Family("hopper matmul") { try matmul(&$0) },
     SelfTest.Family("hopper many tiles") { try manyTiles(&$0) },
+    SelfTest.Family("hopper residual") { try residual(&$0) },
     SelfTest.Family("hopper convolution") { try convolution(&$0) },
     SelfTest.Family("hopper first layer") { try firstLayer(&$0) },
   ]
@@ -27,17 +28,27 @@ enum HopperCases {
       maker.random.pick([16, 72, 192]))
   }
 
+  /// Little to multiply, much to add: what residuals need is under way long before.
+  private static func residual(_ maker: inout CaseMaker) throws -> StepCase {
+    try matmul(
+      &maker, 12000 + maker.random.below(8000), maker.random.pick([256, 264, 512]),
+      maker.random.pick([16, 64, 72]), type: maker.random.pick([.float16, .bfloat16]),
+      addsTensor: true)
+  }
+
   private static func matmul(
-    _ maker: inout CaseMaker, _ m: Int, _ n: Int, _ k: Int
+    _ maker: inout CaseMaker, _ m: Int, _ n: Int, _ k: Int, type: DataType? = nil,
+    addsTensor: Bool = false
   ) throws -> StepCase {
-    let type = maker.random.pick(types)
+    let type = type ?? maker.random.pick(types)
     var problem = MatrixProduct(transposesB: maker.random.chance(30))
     let rows = m % 2 == 0 && maker.random.chance(40) ? [2, m / 2] : [m]
     let a = try maker.tensor(type, rows + [k], scale: 1)
     let b = try maker.tensor(type, problem.transposesB ? [n, k] : [k, n], scale: 1)
     var result = StepCase(.matmul(problem), [a, b])
     if !problem.transposesB || maker.random.chance(60) { result.constants = [1] }
-    problem.epilogue = try epilogue(rows + [n], columns: rows.count, type, &result, &maker)
+    problem.epilogue = try epilogue(
+      rows + [n], columns: rows.count, type, addsTensor: addsTensor, &result, &maker)
     result.problem = .matmul(problem)
     return result
   }
@@ -104,8 +115,8 @@ enum HopperCases {
 
   /// Bias, a residual that may lie in the output's place, an activation, another type.
   private static func epilogue(
-    _ shape: [Int], columns: Int, _ type: DataType, _ result: inout StepCase,
-    _ maker: inout CaseMaker
+    _ shape: [Int], columns: Int, _ type: DataType, addsTensor: Bool = false,
+    _ result: inout StepCase, _ maker: inout CaseMaker
   ) throws -> ScalarExpression {
     if type == .float32 {
       result.arithmetic = .tensorFloat32
@@ -125,7 +136,7 @@ enum HopperCases {
         order: nil)
       if maker.random.chance(70) { result.constants.insert(result.inputs.count - 1) }
     }
-    if maker.random.chance(40) {
+    if maker.random.chance(addsTensor ? 100 : 40) {
       add(try maker.tensor(type, shape), order: result.outputOrder)
       if maker.random.chance(60) { result.inPlace = result.inputs.count - 1 }
     }
