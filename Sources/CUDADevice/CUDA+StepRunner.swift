@@ -15,8 +15,11 @@ extension CUDA: StepRunner {
     _ tactic: Tactic, _ program: Program, memory: [TensorStorage]
   ) throws(DeviceError) {
     do throws(CUDAError) {
+      // Half of the cases from the last result to the first.
+      let bytes = memory.reduce(0) { $0 + $1.byteCount }
       let executable = try CUDAExecutable(
-        program, device: self, tactics: [tactic], options: LoadOptions())
+        program, device: self, tactics: [tactic], options: LoadOptions(),
+        goesBackward: bytes / 16 % 2 == 1)
       guard executable.plans[0] != nil else {
         throw CUDAError(.driver, "no kernel computes this step")
       }

@@ -41,6 +41,8 @@ package final class CUDA: Device {
   }
   package var deviceClass: String { "cuda/sm_\(properties.architecture)/\(gpu.name)" }
 
+  package var joinsSums: Bool { true }
+
   package func tactics(for step: Step, in program: Program) -> [Tactic] {
     let found = candidates(step, program).map { Tactic($0.name) }
     return found.isEmpty ? [Self.host] : found
@@ -157,10 +159,12 @@ package final class CUDA: Device {
   }
 
   func plan(
-    _ tactic: any CUDATactic, _ step: Step, _ program: Program
+    _ tactic: any CUDATactic, _ step: Step, _ program: Program, prefersBackward: Bool = false
   ) throws(CUDAError) -> StepPlan {
     let plan: StepPlan
-    do { plan = try tactic.plan(request(step, program)) } catch {
+    var request = request(step, program)
+    request.prefersBackward = prefersBackward
+    do { plan = try tactic.plan(request) } catch {
       throw CUDAError(
         .compilation, "step '\(step.name)', tactic '\(tactic.name)': \(error.description)")
     }

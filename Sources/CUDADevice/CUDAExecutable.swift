@@ -30,19 +30,27 @@ package final class CUDAExecutable: Executable {
   }
   package var hostSteps: [Int] { plans.indices.filter { plans[$0] == nil } }
 
+  /// - Parameter goesBackward: whether all kernels that can begin with their last results do so, for tests.
   init(
-    _ program: Program, device: CUDA, tactics: [Tactic], options: LoadOptions
+    _ program: Program, device: CUDA, tactics: [Tactic], options: LoadOptions,
+    goesBackward: Bool = false
   ) throws(CUDAError) {
     var plans: [StepPlan?] = []
     var used: [Tactic] = []
     var costs: [Double] = []
+    var ends = ResultEnds(program, cacheBytes: device.properties.cacheBytes)
     for (index, step) in program.steps.enumerated() {
       let wanted = index < tactics.count ? tactics[index] : nil
       let tactic = device.tactic(wanted, step, program)
       used.append(tactic.map { Tactic($0.name) } ?? CUDA.host)
       var plan: StepPlan?
-      if let tactic { plan = try device.plan(tactic, step, program) }
+      if let tactic {
+        plan = try device.plan(
+          tactic, step, program,
+          prefersBackward: goesBackward || ends.prefersBackward(step))
+      }
       plans.append(plan)
+      ends.note(step, plan)
       costs.append(tactic?.estimate(device.request(step, program)) ?? 1)
     }
     let launches = plans.flatMap { ($0?.preparation ?? []) + ($0?.launches ?? []) }

@@ -56,7 +56,7 @@ enum GraphTimer {
           try recorder.add(
             kernel, grid: (launch.grid.x, launch.grid.y, launch.grid.z), threads: launch.threads,
             sharedBytes: launch.sharedBytes, clusterSize: launch.clusterSize,
-            arguments: try places.arguments(launch, step), beginsEarly: launch.beginsEarly,
+            arguments: try places.arguments(launch, step), beginsEarly: true,
             after: before)
         ]
       }

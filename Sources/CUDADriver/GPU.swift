@@ -6,6 +6,8 @@ package final class GPU: Sendable {
   package let index: Int
   package let name: String
   package let memoryBytes: Int
+  /// Whether a kernel may begin before the one that it depends on has ended.
+  package let overlapsKernels: Bool
   private let device: Int32
   let context: Handle
 
@@ -29,6 +31,11 @@ package final class GPU: Sendable {
     var bytes = 0
     try driver.check(functions.deviceMemory(&bytes, device), "cuDeviceTotalMem")
     memoryBytes = bytes
+    var major: Int32 = 0
+    try driver.check(
+      functions.deviceAttribute(&major, Attribute.architectureMajor.rawValue, device),
+      "cuDeviceGetAttribute")
+    overlapsKernels = major >= 9
     var context: UnsafeMutableRawPointer?
     try driver.check(functions.retainContext(&context, device), "cuDevicePrimaryCtxRetain")
     guard let context else { throw CUDAError(.driver, "the driver gave no context") }

@@ -28,7 +28,7 @@ package struct GraphRecorder: ~Copyable {
     // Only a kernel that waits for one kernel alone can begin before that one has ended.
     let isEarly =
       beginsEarly && predecessors.count == 1 && predecessors[0].isKernel
-      && gpu.driver.functions.addDependencies != nil
+      && gpu.driver.functions.addDependencies != nil && gpu.overlapsKernels
     let before = isEarly ? [] : predecessors.map { Optional($0.handle.pointer) }
     var node: UnsafeMutableRawPointer?
     let status = KernelArguments.withPointers(arguments) { pointers in

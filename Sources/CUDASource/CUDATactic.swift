@@ -19,6 +19,9 @@ package struct CUDARequest: Sendable {
   /// Which inputs are constants: their memory may be repacked when the program is loaded.
   package var isConstant: [Bool]
   package var gpu: GPUProperties
+  /// Whether the end of the first input is what the cache still holds, so that kernels with many rounds of
+  /// blocks had better begin there.
+  package var prefersBackward = false
 
   package init(step: Step, isConstant: [Bool], gpu: GPUProperties) {
     self.step = step

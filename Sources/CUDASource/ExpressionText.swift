@@ -112,9 +112,17 @@ private struct ExpressionWriter {
       quantized.type)
   }
 
+  /// The unit as one function; nil where its argument is not in single precision.
+  private mutating func write(_ unit: GaussianUnit) throws(CUDASourceError) -> OperandText? {
+    let x = try write(unit.argument)
+    guard x.type == .float32 || x.type.isSmallFloat else { return nil }
+    return OperandText("gaussian_unit(\(x.text))", x.type)
+  }
+
   private mutating func compute(_ expression: ScalarExpression) throws(CUDASourceError)
     -> OperandText
   {
+    if let unit = GaussianUnit(expression), let text = try write(unit) { return text }
     switch expression {
     case .unary(let function, let a):
       let x = try function.isDiscontinuous ? writeRounded(a) : write(a)

@@ -32,7 +32,8 @@ package struct GridSize: Hashable, Sendable {
   }
 }
 
-/// A kernel with everything but addresses.
+/// A kernel with everything but addresses. It may begin before the one that it depends on has ended: every thread waits
+/// for that one before it touches anything that another kernel writes or reads.
 package struct KernelLaunch: Hashable, Sendable {
   /// What the kernel takes: pointers and tensor maps, in this order.
   package enum Argument: Hashable, Sendable {
@@ -56,15 +57,11 @@ package struct KernelLaunch: Hashable, Sendable {
   /// Blocks of a thread block cluster along x; 1 for none.
   package var clusterSize: Int
   package var arguments: [Argument]
-  /// Whether the kernel may begin before the one that it depends on has ended: it calls
-  /// `wait_for_predecessor` in every thread before it touches anything that another kernel writes or reads.
-  package var beginsEarly: Bool
 
   package init(
     _ source: KernelSource, grid: GridSize, threads: Int, sharedBytes: Int = 0,
-    clusterSize: Int = 1, arguments: [Argument], beginsEarly: Bool = false
+    clusterSize: Int = 1, arguments: [Argument]
   ) {
-    self.beginsEarly = beginsEarly
     self.source = source
     self.grid = grid
     self.threads = threads
@@ -87,6 +84,8 @@ package struct StepPlan: Hashable, Sendable {
   package var zeroedWorkspaceBytes: Int
   /// What a library computes before the launches.
   package var product: LibraryProduct?
+  /// Whether the results are written from the last to the first.
+  package var isBackward = false
 
   /// Whether nothing has to run.
   package var isEmpty: Bool { launches.isEmpty && product == nil }

@@ -13,12 +13,13 @@ package struct KernelText: Sendable {
 
   package mutating func lines(_ texts: [String]) { for text in texts { line(text) } }
 
-  /// `head {`, what `body` writes, `}`.
+  /// `head {`, what `body` writes, `}`. A `KERNEL` begins by waiting for the kernel before it.
   package mutating func block<E: Error>(
     _ head: String, end: String = "}", _ body: (inout KernelText) throws(E) -> Void
   ) throws(E) {
     line(head + " {")
     depth += 1
+    if head.hasPrefix("KERNEL(") { line("kernel_begins();") }
     try body(&self)
     depth -= 1
     line(end)

@@ -43,6 +43,13 @@ package enum Prelude {
     """#
 
   private static let instructions = #"""
+    /* Where kernels overlap: lets the kernel after this one begin, and returns when the one before has ended. */
+    DEVICE void kernel_begins() {
+    #if __CUDA_ARCH__ >= 900
+      asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+      asm volatile("griddepcontrol.wait;" ::: "memory");
+    #endif
+    }
     /* Products and sums that are each rounded, never made into one multiply-add. */
     DEVICE double rounded_product(double x, double y) { return __dmul_rn(x, y); }
     DEVICE double rounded_sum(double x, double y) { return __dadd_rn(x, y); }
@@ -68,6 +75,7 @@ package enum Prelude {
     """#
 
   private static let conversions = #"""
+    DEVICE float gaussian_unit(float x) { return 0.5f * x * (1.0f + erff(x * 0.707106781f)); }
     struct half_t { uint16_t bits; };
     struct bfloat_t { uint16_t bits; };
     struct bool_t { uint8_t bits; };

@@ -17,6 +17,9 @@ package protocol Device: Sendable {
   /// What timings and tactic choices are valid for: the same text on every machine of the same kind.
   var deviceClass: String { get }
 
+  /// Whether contractions had better add whole tensors to their results, also where rows then lie apart.
+  var joinsSums: Bool { get }
+
   /// The ways to compute a step, best guess first by order of preference; the first always works.
   func tactics(for step: Step, in program: Program) -> [Tactic]
 
@@ -69,6 +72,7 @@ package protocol Device: Sendable {
 }
 
 extension Device {
+  package var joinsSums: Bool { false }
   package var hostTactic: Tactic? { nil }
   package var lastResort: Tactic? { hostTactic }
   package var isFasterInSixteenBits: Bool { false }

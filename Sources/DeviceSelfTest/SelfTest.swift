@@ -48,15 +48,20 @@ package struct SelfTest: Sendable {
   /// Runs `count` cases of each family with every tactic that the runner has for them.
   ///
   /// - Parameters:
-  ///   - families: those whose names contain one of these words; all where there is none.
+  ///   - families: those whose names are or, where none is, contain one of these words; all where there is none.
+  ///   - words: tactics whose names contain one of these; all where there is none.
   ///   - outcome: told about each case and tactic.
   ///   - progress: told the share that is done.
   package static func run(
-    _ families: [String] = [], first: Int, count: Int, on runner: any StepRunner,
+    _ families: [String] = [], tactics words: [String] = [], first: Int, count: Int,
+    on runner: any StepRunner,
     outcome: (Outcome) throws -> Void, progress: (Double) -> Void
   ) throws {
-    let chosen = Self.families.filter { family in
-      families.isEmpty || families.contains { family.name.contains($0) }
+    var chosen = Self.families.filter { families.contains($0.name) }
+    if chosen.isEmpty {
+      chosen = Self.families.filter { family in
+        families.isEmpty || families.contains { family.name.contains($0) }
+      }
     }
     guard !chosen.isEmpty else {
       let names = Self.families.map(\.name).joined(separator: ", ")
@@ -70,7 +75,9 @@ package struct SelfTest: Sendable {
         let placed = try PlacedCase(try family.make(&maker))
         return Trial(
           family: family.name, seed: seed, placed: placed,
-          tactics: runner.tactics(for: placed.step, in: placed.program))
+          tactics: runner.tactics(for: placed.step, in: placed.program).filter { tactic in
+            words.isEmpty || words.contains { tactic.name.contains($0) }
+          })
       }
       try runner.prepare(
         trials.flatMap { trial in trial.tactics.map { ($0, trial.placed.program) } })

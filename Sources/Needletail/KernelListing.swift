@@ -55,7 +55,6 @@ extension KernelLaunch {
     var words = ["\(grid.x) x \(grid.y) x \(grid.z) blocks of \(threads) threads"]
     if sharedBytes > 0 { words.append("\(sharedBytes) bytes of shared memory") }
     if clusterSize > 1 { words.append("clusters of \(clusterSize)") }
-    if beginsEarly { words.append("begins early") }
     return words.joined(separator: ", ")
   }
 }

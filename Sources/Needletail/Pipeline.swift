@@ -125,6 +125,7 @@ package struct Pipeline: Sendable {
     options.worksInPlace = optimizations.contains(.dynamicTensorMemory)
     options.assignsLayouts = optimizations != .native
     options.aliasesConcatenations = optimizations.contains(.dynamicTensorMemory)
+    options.joinsSums = device.joinsSums && optimizations.contains(.layerTensorFusion)
     let program: Program
     do { program = try GraphLowering.lower(graph, options: options) } catch {
       throw NeedletailError(.build, error.description)

@@ -18,6 +18,8 @@ package struct LoweringOptions: Sendable, Hashable {
   package var assignsLayouts = true
   /// Results take the place of operands that are not needed any more.
   package var worksInPlace = true
+  /// Contractions take over what is added to their results where that keeps tensors out of memory.
+  package var joinsSums = false
   package init() {}
 }
 
@@ -42,6 +44,10 @@ package struct GraphLowering {
     var lowering = try GraphLowering(graph, options)
     for (_, node) in graph.liveNodes { try lowering.lower(node) }
     try lowering.placeOutputs()
+    if options.joinsSums {
+      EpilogueJoining.apply(to: &lowering.program)
+      ProjectionFolding.apply(to: &lowering.program)
+    }
     if options.worksInPlace { InPlaceReuse.apply(to: &lowering.program) }
     return lowering.program.withoutUnusedBuffers()
   }

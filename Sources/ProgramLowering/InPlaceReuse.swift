@@ -56,7 +56,7 @@ enum InPlaceReuse {
   }
 
   /// The operands of a sum, under a clamp at most; none where the epilogue is anything else.
-  private static func plainTerms(_ epilogue: ScalarExpression) -> Set<Int> {
+  static func plainTerms(_ epilogue: ScalarExpression) -> Set<Int> {
     var sum = epilogue
     while case .binary(let function, let x, .constant) = sum,
       [.maximum, .minimum].contains(function)

@@ -17,9 +17,9 @@ struct Contraction: Sendable {
   let rows: [Int]
   let columns: Int
   /// Nil where the depth is a single axis.
-  let window: ContractionWindow?
+  var window: ContractionWindow?
   /// What a is taken to hold beside its elements, under a window.
-  let padValue: Int
+  var padValue: Int
   var a: ContractionOperand
   var b: ContractionOperand
   let epilogue: ContractionEpilogue

@@ -18,6 +18,8 @@ struct HopperContraction: Sendable {
   private let lines: [PackedAxis]
   /// Whether b must be repacked so that its depth is contiguous.
   let repacksColumns: Bool
+  /// Where a is an image of few channels: the copy of it that the copy engine reads.
+  let cells: CellLayout?
 
   private static let line = 128
 
@@ -48,6 +50,26 @@ struct HopperContraction: Sendable {
     repacksColumns =
       contraction.type == .float32 || !Self.isInPlace(contraction.b, contraction.type)
     guard !repacksColumns || contraction.b.isConstant else { return nil }
+    cells = nil
+  }
+
+  /// A convolution of an image of few channels; nil where it is none.
+  init?(firstLayer request: CUDARequest) {
+    guard request.gpu.architecture == 90, var contraction = Contraction(request),
+      contraction.type != .float32 || contraction.arithmetic == .tensorFloat32,
+      !contraction.isEmpty, contraction.epilogue.output.columnStride == 1,
+      contraction.epilogue.vector >= 4, let cells = CellLayout(request)
+    else { return nil }
+    contraction.a.lines = cells.lines
+    contraction.a.channels = PackedAxis(cells.lineLength, stride: 1)
+    contraction.a.offset = 0
+    contraction.window = cells.window
+    contraction.padValue = 0
+    guard let placed = Self.place(contraction) else { return nil }
+    self.contraction = contraction
+    (rows, lines) = placed
+    repacksColumns = true
+    self.cells = cells
   }
 
   private static func place(_ contraction: Contraction) -> (rows: Rows, lines: [PackedAxis])? {
@@ -109,8 +131,21 @@ struct HopperContraction: Sendable {
 // MARK: - Tensor maps
 
 extension HopperContraction {
+  /// Adds to a plan what comes before the product; returns where a lies.
+  func prepareRows(in plan: inout StepPlan) -> TensorMap.Base {
+    guard let cells else { return .input(0) }
+    return .workspace(cells.scheduleCopy(in: &plan))
+  }
+
+  /// Seconds that this takes.
+  func preparationSeconds(_ request: CUDARequest) -> Double {
+    guard let cells else { return 0 }
+    let bytes = Double(cells.byteCount) * 2
+    return bytes / request.gpu.memoryBandwidth + request.launchSeconds
+  }
+
   /// The map of a, for tiles of so many rows.
-  func rowMap(_ tileRows: Int) -> TensorMap {
+  func rowMap(_ tileRows: Int, at base: TensorMap.Base) -> TensorMap {
     let size = contraction.type.byteCount
     var extents = [channels]
     var strides: [Int] = []
@@ -123,12 +158,12 @@ extension HopperContraction {
     switch rows {
     case .flat:
       return TensorMap(
-        .input(0), contraction.type, extents: extents, strides: strides,
+        base, contraction.type, extents: extents, strides: strides,
         window: .tiled(box: [stepDepth, tileRows]))
     case .pixels(let spatial, let positions):
       let axes = zip(spatial, positions.dropFirst()).reversed()
       return TensorMap(
-        .input(0), contraction.type, extents: extents, strides: strides,
+        base, contraction.type, extents: extents, strides: strides,
         window: .im2col(
           lower: axes.map { -$0.0.padding }, upper: axes.map { Self.upperCorner($0.0, $0.1) },
           channels: stepDepth, pixels: tileRows),
@@ -141,7 +176,10 @@ extension HopperContraction {
     let size = contraction.type.byteCount
     var base = TensorMap.Base.input(1)
     var stride = contraction.b.lines[0].stride
-    if repacksColumns {
+    if let cells {
+      base = .prepared(cells.scheduleWeights(in: &plan))
+      stride = taps * channels
+    } else if repacksColumns {
       var b = contraction.b
       var pack = PackKernel(
         contraction.columnType, outer: [b.lines[0]], inner: b.taps + [b.channels])
@@ -211,6 +249,9 @@ extension HopperContraction {
   func copyColumns(to place: String, barrier: String) -> String {
     "copy_box(\(place), &b, \(barrier), c, \(taps > 1 ? "tap" : "0"), n0);"
   }
+
+  /// The statement that asks the cache for b's tile.
+  var prefetchColumns: String { "prefetch_box(&b, c, \(taps > 1 ? "tap" : "0"), n0);" }
 
   /// Moves the place in the reduction to the next step.
   func advance(_ text: inout KernelText) {

@@ -8,7 +8,20 @@ package enum HopperKernels {
   private static let mostOfKind = 4
 
   package static func tactics(for request: CUDARequest) -> [any CUDATactic] {
-    guard let problem = HopperContraction(request) else { return [] }
+    guard let problem = HopperContraction(request) else { return firstLayer(request) }
+    let image = ImageTactic(request).map { [$0 as any CUDATactic] } ?? []
+    return image + best(of: problem, request)
+  }
+
+  private static func firstLayer(_ request: CUDARequest) -> [any CUDATactic] {
+    let image = ImageTactic(request).map { [$0 as any CUDATactic] } ?? []
+    guard let problem = HopperContraction(firstLayer: request) else { return image }
+    return image + best(of: problem, request)
+  }
+
+  private static func best(
+    of problem: HopperContraction, _ request: CUDARequest
+  ) -> [any CUDATactic] {
     var found: [(tactic: any CUDATactic, kind: Kind, seconds: Double)] = []
     for tactic in PersistentTactic.candidates(problem, request) {
       let kind: Kind = tactic.tile.alternates ? .alternating : .cooperative

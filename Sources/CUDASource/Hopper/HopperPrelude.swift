@@ -7,15 +7,24 @@ import TensorModel
 /// Source: PTX ISA, sections "Asynchronous Warpgroup Level Matrix Instructions", "Data Movement and
 /// Conversion Instructions" and "Parallel Synchronization and Communication Instructions".
 enum HopperPrelude {
-  /// - Parameter columns: of the matrix instruction, a multiple of 8.
-  static func text(_ contraction: Contraction, columns: Int) -> String {
+  /// - Parameters:
+  ///   - columns: of the matrix instruction, a multiple of 8.
+  ///   - rowsInRegisters: whether a passes through registers, by default where it is rounded there.
+  static func text(
+    _ contraction: Contraction, columns: Int, rowsInRegisters: Bool? = nil
+  ) -> String {
+    let inRegisters = rowsInRegisters ?? (contraction.type == .float32)
     let isByte = contraction.type.isByte
     return "/* sm_90a */\n" + barriers + copies + launches + (isByte ? integerStores : "")
-      + products(isByte ? ("int32_t", "r") : ("float", "f")) + multiply(contraction, columns)
+      + products(isByte ? ("int32_t", "r") : ("float", "f"))
+      + multiply(contraction, columns, inRegisters)
       + (contraction.type.byteCount <= 2 ? functions : "")
   }
 
   private static let barriers = #"""
+    /* Kernels that prepare themselves before they wait for the one before. */
+    #define EARLY_KERNEL(threads) KERNEL(threads)
+    #define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
     #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
     /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
     DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -23,6 +32,8 @@ enum HopperPrelude {
       asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
       asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
     }
+    /* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+    DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
     DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
     DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
     /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -47,6 +58,10 @@ enum HopperPrelude {
     DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
       asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
         :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+    }
+    /* The same box to the cache only. */
+    DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+      asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
     }
     /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
        then the image, then the tap's offsets innermost first. */
@@ -92,6 +107,8 @@ enum HopperPrelude {
     /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
        next 32 bytes of each line; 512 more: the next 64 lines. */
     DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+    /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+    DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
     DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
     DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
     template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -115,12 +132,20 @@ enum HopperPrelude {
       return t < 0.1f ? small : large;
     }
     #define erff error_function
+    /* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+    DEVICE float fast_gaussian_unit(float x) {
+      const float t = fminf(fabsf(x), 100.0f);
+      const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+      return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+    }
+    #define gaussian_unit fast_gaussian_unit
 
     """#
 
-  /// `d = a * b + d`, or without the last part: 64 rows of a, so many of b, 32 bytes of both. TF32 takes a in
-  /// registers.
-  private static func multiply(_ contraction: Contraction, _ columns: Int) -> String {
+  /// `d = a * b + d`, or without the last part: 64 rows of a, so many of b, 32 bytes of both.
+  private static func multiply(
+    _ contraction: Contraction, _ columns: Int, _ rowsInRegisters: Bool
+  ) -> String {
     let count = columns / 2
     let type = contraction.type
     let name =
@@ -133,7 +158,7 @@ enum HopperPrelude {
     // Integers have no signs to change, and only 16-bit elements an order.
     let options = type.isByte ? "" : type.byteCount == 2 ? ", 1, 1, 0, 0" : ", 1, 1"
     let sum = contraction.epilogue.sumStorage, letter = type.isByte ? "r" : "f"
-    let rows = type == .float32 ? 4 : 1
+    let rows = rowsInRegisters ? 4 : 1
     let registers = (0..<count).map { "%\($0)" }.joined(separator: ",")
     let operands = (0..<count).map { "\"+\(letter)\"(d[\($0)])" }.joined(separator: ",")
     let a = rows == 1 ? "uint64_t a" : "const uint32_t (&a)[4]"

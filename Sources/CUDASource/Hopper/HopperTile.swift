@@ -11,11 +11,14 @@ struct HopperTile: Hashable, Sendable {
   /// Whether warpgroups take turns with whole tiles, one storing while the other multiplies; else they
   /// share each tile.
   var alternates: Bool
+  /// Parts of a tile whose further operands are under way.
+  var ahead: Int
 
   /// Room for the barriers.
   private static let barrierBytes = 512
-  init(_ rows: Int, _ columns: Int, groups: Int = 2, alternates: Bool = false) {
+  init(_ rows: Int, _ columns: Int, groups: Int = 2, alternates: Bool = false, ahead: Int = 4) {
     self.columns = columns
+    self.ahead = ahead
     self.groups = groups
     self.alternates = alternates
     blocks = rows / 64 / (alternates ? 1 : groups)
@@ -44,11 +47,19 @@ struct HopperTile: Hashable, Sendable {
   static let all: [HopperTile] = [
     HopperTile(128, 256), HopperTile(192, 128, groups: 3), HopperTile(128, 192),
     HopperTile(192, 192, groups: 3), HopperTile(192, 64, groups: 3), HopperTile(192, 96, groups: 3),
+    HopperTile(128, 160), HopperTile(64, 160, alternates: true),
+    HopperTile(64, 224, alternates: true),
     HopperTile(128, 128), HopperTile(128, 96), HopperTile(128, 64),
     HopperTile(128, 128, alternates: true), HopperTile(64, 256, alternates: true),
     HopperTile(64, 192, alternates: true), HopperTile(128, 96, alternates: true),
     HopperTile(64, 128, alternates: true), HopperTile(128, 64, alternates: true),
     HopperTile(64, 64, alternates: true),
+  ]
+
+  /// For epilogues that read as much as there is to multiply, or more: memory answers late.
+  static let deep: [HopperTile] = [
+    HopperTile(128, 128, alternates: true, ahead: 8),
+    HopperTile(64, 256, alternates: true, ahead: 8), HopperTile(128, 256, ahead: 8),
   ]
 }
 

@@ -6,6 +6,7 @@ struct PersistentKernel {
   let tile: HopperTile
   let stages: Int
   let blocks: Int
+  var isBackward = false
 
   private var contraction: Contraction { problem.contraction }
   private var rowBytes: Int { tile.rows * 128 }
@@ -13,7 +14,9 @@ struct PersistentKernel {
   private var columnTiles: Int { ceilingQuotient(problem.columns, tile.columns) }
   private var tiles: Int { ceilingQuotient(problem.rowCount, tile.rows) * columnTiles }
   private var results: StagedResults {
-    StagedResults(contraction.epilogue, tile, start: stages * tile.stageBytes, blocks: blocks)
+    StagedResults(
+      contraction.epilogue, tile, start: stages * tile.stageBytes, blocks: blocks,
+      isBackward: isBackward)
   }
 
   var source: KernelSource {
@@ -64,8 +67,7 @@ struct PersistentKernel {
     try text.block(
       "for (int tile = blockIdx.x, turns = 0; tile < \(tiles); tile += \(blocks), turns++)"
     ) { (text) throws(CUDASourceError) in
-      text.line("const int m0 = tile / \(columnTiles) * \(tile.rows);")
-      text.line("const int n0 = tile % \(columnTiles) * \(tile.columns);")
+      text.lines(results.place(of: "tile", rows: "m0", columns: "n0"))
       try body(&text)
     }
   }

@@ -9,22 +9,26 @@ struct PersistentTactic: CUDATactic {
   let stages: Int
 
   var name: String {
-    let shape = "\(tile.rows)x\(tile.columns)x\(problem.stepDepth) s\(stages)"
-    return tile.alternates ? "wgmma \(shape) alternating" : "wgmma \(shape)"
+    let shape =
+      "\(tile.rows)x\(tile.columns)x\(problem.stepDepth) s\(stages)\(tile.ahead > 4 ? " deep" : "")"
+    let family = problem.cells == nil ? "wgmma" : "wgmma cells"
+    return tile.alternates ? "\(family) \(shape) alternating" : "\(family) \(shape)"
   }
 
   func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {
     var plan = StepPlan(launches: [])
+    let rows = problem.rowMap(tile.rows, at: problem.prepareRows(in: &plan))
     let columns = try problem.columnMap(tile.columns, in: &plan)
     let kernel = PersistentKernel(
       problem: problem, tile: tile, stages: stages,
-      blocks: min(tiles, request.gpu.multiprocessors))
+      blocks: min(tiles, request.gpu.multiprocessors), isBackward: request.prefersBackward)
+    plan.isBackward = request.prefersBackward
     plan.launches.append(
       KernelLaunch(
         try kernel.source, grid: GridSize(kernel.blocks), threads: tile.threads,
         sharedBytes: tile.sharedBytes(stages, problem.contraction.epilogue),
-        arguments: [.tensorMap(problem.rowMap(tile.rows)), .tensorMap(columns)]
-          + problem.contraction.epilogue.arguments, beginsEarly: true))
+        arguments: [.tensorMap(rows), .tensorMap(columns)]
+          + problem.contraction.epilogue.arguments))
     return plan
   }
 
@@ -43,18 +47,26 @@ struct PersistentTactic: CUDATactic {
       tile.alternates
       ? max(waves * main, waves * epilogue * 0.75) + epilogue * 1.5
       : waves * (main + epilogue * (tile.groups > 2 ? 0.8 : 1.1))
-    return HopperCost.seconds(cycles + 3000, request)
+    let seconds = HopperCost.seconds(cycles + 3000, request)
+    return (tile.ahead > 4 ? 0.9 : 1) * seconds + problem.preparationSeconds(request)
   }
 
   static func candidates(
     _ problem: HopperContraction, _ request: CUDARequest
   ) -> [PersistentTactic] {
-    HopperTile.all.compactMap { tile in
+    tiles(problem).compactMap { tile in
       let stages = tile.stages(
         request.gpu.sharedBytesPerBlock, problem.contraction.epilogue)
       let isTooWide = tile.columns > 64 && tile.columns >= 2 * problem.columns
       guard stages >= 3, !isTooWide else { return nil }
       return PersistentTactic(problem: problem, tile: tile, stages: stages)
     }
+  }
+
+  private static func tiles(_ problem: HopperContraction) -> [HopperTile] {
+    let results = StagedResults(
+      problem.contraction.epilogue, HopperTile.all[0], start: 0, blocks: 1)
+    return results.readsTensors && problem.steps <= 4
+      ? HopperTile.deep + HopperTile.all : HopperTile.all
   }
 }

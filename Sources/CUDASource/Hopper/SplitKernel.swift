@@ -39,8 +39,9 @@ struct SplitKernel {
     get throws(CUDASourceError) {
       let parameters = ["TENSOR_MAP(a)", "TENSOR_MAP(b)"] + contraction.epilogue.parameters
       var text = KernelText()
-      try text.block("KERNEL(\(Self.threads)) contraction(\(parameters.joined(separator: ", ")))") {
-        (text) throws(CUDASourceError) in
+      try text.block(
+        "EARLY_KERNEL(\(Self.threads)) contraction(\(parameters.joined(separator: ", ")))"
+      ) { (text) throws(CUDASourceError) in
         begin(&text)
         text.block("if (warp_index() == 4)") { text in
           text.block("if (lane == 0)") { load(&$0) }
@@ -97,6 +98,10 @@ struct SplitKernel {
         text.block("for (; stage < \(stages) && begin + stage < end; stage++)") { text in
           text.line("barrier_expect(full + 8 * stage, \(stageBytes));")
           text.line(problem.copyColumns(to: columnPlace, barrier: "full + 8 * stage"))
+          problem.advance(&text)
+        }
+        text.block("for (; begin + stage < end; stage++)") { text in
+          text.line(problem.prefetchColumns)
           problem.advance(&text)
         }
       }

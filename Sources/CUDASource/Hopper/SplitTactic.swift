@@ -9,7 +9,9 @@ struct SplitTactic: CUDATactic {
   let columns: Int
   let splits: Int
 
-  var name: String { "wgmma split\(splits) \(Self.rows)x\(columns)" }
+  var name: String {
+    "wgmma \(problem.cells == nil ? "" : "cells ")split\(splits) \(Self.rows)x\(columns)"
+  }
 
   var tiles: Int {
     ceilingQuotient(problem.rowCount, Self.rows) * ceilingQuotient(problem.columns, columns)
@@ -25,13 +27,14 @@ struct SplitTactic: CUDATactic {
 
   func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {
     var plan = StepPlan(launches: [])
+    let rowMap = problem.rowMap(Self.rows, at: problem.prepareRows(in: &plan))
     let columnMap = try problem.columnMap(columns, in: &plan)
     plan.launches.append(
       KernelLaunch(
         try kernel.source, grid: GridSize(tiles * splits), threads: SplitKernel.threads,
         sharedBytes: kernel.sharedBytes, clusterSize: splits,
-        arguments: [.tensorMap(problem.rowMap(Self.rows)), .tensorMap(columnMap)]
-          + problem.contraction.epilogue.arguments, beginsEarly: true))
+        arguments: [.tensorMap(rowMap), .tensorMap(columnMap)]
+          + problem.contraction.epilogue.arguments))
     return plan
   }
 
@@ -49,7 +52,7 @@ struct SplitTactic: CUDATactic {
     let join = splits > 1 ? 400 + Double(columns) * pow(Double(splits), 0.7) * 10 : 200
     return HopperCost.seconds(
       max(blocks * steps * step, rounds * steps * waiting) + rounds * (1000 + join)
-        + blocks * store, request)
+        + blocks * store, request) + problem.preparationSeconds(request)
   }
 
   static func candidates(_ problem: HopperContraction, _ request: CUDARequest) -> [SplitTactic] {

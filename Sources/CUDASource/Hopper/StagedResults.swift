@@ -1,7 +1,8 @@
 import TensorModel
 
-/// The text that applies the epilogue to a tile's sums: each warp passes 16 rows of 32 of them at a time, a
-/// part, through shared memory, so that a lane has neighbouring columns of one row.
+/// The text that applies the epilogue to a tile's sums: each warp passes 512 of them at a time, a part, through
+/// shared memory, so that a lane has neighbouring columns of one row, and rows of a part are 128 bytes of results
+/// where they can be, which is what memory likes best.
 ///
 /// Operands are asked for long before they are needed, as memory answers late while tiles are copied: those
 /// that all rows share at the beginning of a tile, others a few parts ahead, with asynchronous copies.
@@ -25,9 +26,15 @@ struct StagedResults {
 
   /// Blocks, each of which takes every so many-th tile.
   private let blocks: Int
+  /// Whether the last tile comes first.
+  private let isBackward: Bool
 
-  init(_ epilogue: ContractionEpilogue, _ tile: HopperTile, start: Int, blocks: Int) {
+  init(
+    _ epilogue: ContractionEpilogue, _ tile: HopperTile, start: Int, blocks: Int,
+    isBackward: Bool = false
+  ) {
     self.blocks = blocks
+    self.isBackward = isBackward
     self.epilogue = epilogue
     self.tile = tile
     self.start = start
@@ -55,7 +62,9 @@ struct StagedResults {
   /// Where there is room, one part is passed on while another is read.
   private var buffers: Int { tile.groups > 2 ? 1 : 2 }
   /// Parts whose operands are under way.
-  private var ahead: Int { [4, 3, 2].first { parts % $0 == 0 } ?? 1 }
+  private var ahead: Int { [tile.ahead, 4, 3, 2].first { parts % $0 == 0 } ?? 1 }
+  /// Whether there are operands with a number for each result.
+  var readsTensors: Bool { !own.isEmpty }
   private func partBytes(_ place: Place) -> Int { 512 * place.type.byteCount }
   private func sharedBytes(_ place: Place) -> Int { tile.columns * place.type.byteCount }
   private var warpBytes: Int {
@@ -74,27 +83,45 @@ struct StagedResults {
   /// From one tile of a warpgroup to the next.
   private var nextTile: Int { tile.alternates ? 2 * blocks : blocks }
   private var slots: Int { 16 / vector }
-  private var pieces: Int { 32 / vector }
-  private var partsOfRow: Int { tile.columns / 32 }
-  private var parts: Int { tile.blocks * partsOfRow }
+  /// Columns of a part; its rows are all or half of a warp's 16.
+  private var partColumns: Int {
+    epilogue.output.type.byteCount <= 2 && tile.columns % 64 == 0 ? 64 : 32
+  }
+  private var halves: Int { partColumns / 32 }
+  private var pieces: Int { partColumns / vector }
+  private var rowsOfSlot: Int { 32 / pieces }
+  private var partsOfRow: Int { tile.columns / partColumns }
+  private var parts: Int { tile.blocks * partsOfRow * halves }
+
+  /// Declares the first row and the first column of a tile.
+  func place(of tile: String, rows: String, columns: String) -> [String] {
+    let rowTiles = ceilingQuotient(epilogue.rows.reduce(1, *), self.tile.rows)
+    let line = "\(tile) / \(columnTiles)"
+    let row = isBackward ? "(\(rowTiles - 1) - \(line))" : line
+    return [
+      "const int \(rows) = \(row) * \(self.tile.rows);",
+      "const int \(columns) = \(tile) % \(columnTiles) * \(self.tile.columns);",
+    ]
+  }
 
   private func partPlace(_ row: String, _ column: String) -> [String] {
     let row = tile.alternates ? row : "\(row) + group * \(tile.blocks * 64)"
     return [
-      "const int first = \(row) + part / \(partsOfRow) * 64 + warp * 16;",
-      "const int left = \(column) + part % \(partsOfRow) * 32;",
+      "const int first = \(row) + part / \(partsOfRow * halves) * 64 + warp * 16\(halves == 2 ? " + part % 2 * 8" : "");",
+      "const int left = \(column) + part / \(halves) % \(partsOfRow) * \(partColumns);",
     ]
   }
 
   private var slotPlace: [String] {
     [
-      "const int near = slot * \(vector) + lane / \(pieces);",
+      "const int near = slot * \(rowsOfSlot) + lane / \(pieces);",
       "const int row = first + near, column = left + lane % \(pieces) * \(vector);",
     ]
   }
 
   private var condition: String {
-    "row < \(epilogue.rows.reduce(1, *)) && column < \(epilogue.columns)"
+    // Rows of a tile past the last one are beyond the end, or before the beginning.
+    "\(isBackward ? "(unsigned)row" : "row") < \(epilogue.rows.reduce(1, *)) && column < \(epilogue.columns)"
   }
 
   private func ring(_ place: Place, part: String) -> String {
@@ -145,8 +172,7 @@ struct StagedResults {
   private func declareFetch(_ text: inout KernelText) {
     guard !own.isEmpty else { return }
     text.block("auto fetch = [&](int tile, int part)", end: "};") { text in
-      text.line("const int m = tile / \(columnTiles) * \(tile.rows);")
-      text.line("const int n = tile % \(columnTiles) * \(tile.columns);")
+      text.lines(place(of: "tile", rows: "m", columns: "n"))
       text.lines(partPlace("m", "n"))
       text.line("#pragma unroll")
       text.block("for (int slot = 0; slot < \(slots); slot++)") { text in
@@ -170,7 +196,7 @@ struct StagedResults {
   /// Results of a tile, whose sums are `sums[block][...]`.
   func store(_ text: inout KernelText) throws(CUDASourceError) {
     keepShared(&text)
-    text.line("const int line = lane >> 2, swizzle = (line & 3) << 1 | (line & 1);")
+    text.line("const int line = lane >> 2, swizzle = \(swizzle("line"));")
     declarePass(&text)
     text.line("warp_barrier();")
     if buffers == 2 { text.line("pass(0);") }
@@ -210,18 +236,35 @@ struct StagedResults {
     text.line("group_barrier(group + 1, 128);")
   }
 
-  /// The function that puts a part's sums into shared memory; pieces of 16 bytes are swizzled.
+  /// Which pieces of 16 bytes of a row change places, so that no two lanes meet in a bank.
+  private func swizzle(_ row: String) -> String {
+    halves == 2 ? "(\(row) & 3) << 1" : "(\(row) & 3) << 1 | (\(row) & 1)"
+  }
+
+  /// Where a piece of a part's row begins.
+  private func place(_ row: String, piece: String, _ swizzle: String) -> String {
+    let piece = halves == 2 ? "(\(piece)) ^ ((\(piece)) >> 3)" : "(\(piece))"
+    return
+      "staged + part % \(buffers) * \(Self.sumsBytes / 4) + (\(row)) * \(partColumns) + ((\(piece) ^ \(swizzle)) << 2)"
+  }
+
+  /// The function that puts a part's sums into shared memory.
   private func declarePass(_ text: inout KernelText) {
     text.block("auto pass = [&](int part)", end: "};") { text in
       text.line("#pragma unroll")
       text.block("for (int j = 0; j < 8; j++)") { text in
         text.line("Vector<\(sum), 2> pair;")
-        text.line("const int at = part % \(partsOfRow) * 16 + j * 2;")
-        text.line("pair.at[0] = sums[part / \(partsOfRow)][at];")
-        text.line("pair.at[1] = sums[part / \(partsOfRow)][at + 1];")
+        let at =
+          halves == 2
+          ? "part / 2 % \(partsOfRow) * 32 + j * 4 + part % 2 * 2"
+          : "part % \(partsOfRow) * 16 + j * 2"
+        text.line("const int at = \(at);")
+        text.line("pair.at[0] = sums[part / \(partsOfRow * halves)][at];")
+        text.line("pair.at[1] = sums[part / \(partsOfRow * halves)][at + 1];")
+        let row = halves == 2 ? "line" : "line + j % 2 * 8"
+        let piece = "\(halves == 2 ? "j" : "j / 2") * 2 + (lane >> 1 & 1)"
         text.line(
-          "store_vector(staged + part % \(buffers) * \(Self.sumsBytes / 4) + (line + j % 2 * 8) * 32"
-            + " + (((j / 2 * 2 + (lane >> 1 & 1)) ^ swizzle) << 2) + (lane & 1) * 2, pair);")
+          "store_vector(\(place(row, piece: piece, "swizzle")) + (lane & 1) * 2, pair);")
       }
     }
   }
@@ -256,12 +299,12 @@ struct StagedResults {
     try text.block("for (int slot = 0; slot < \(slots); slot++)") {
       (text) throws(CUDASourceError) in
       text.lines(slotPlace)
-      text.line("const int order = (near & 3) << 1 | (near & 1);")
+      text.line("const int order = \(swizzle("near"));")
       text.line("Vector<\(sum), \(vector)> own_sums;")
       for piece in 0..<vector / 4 {
-        text.line(
-          "((Vector<\(sum), 4>*)own_sums.at)[\(piece)] = load_vector<4>(staged + part % \(buffers) * \(Self.sumsBytes / 4) + near * 32 + "
-            + "((lane % \(pieces) * \(vector / 4) + \(piece) ^ order) << 2));")
+        let from = place(
+          "near", piece: "lane % \(pieces) * \(vector / 4) + \(piece)", "order")
+        text.line("((Vector<\(sum), 4>*)own_sums.at)[\(piece)] = load_vector<4>(\(from));")
       }
       try text.block("if (\(condition))") { (text) throws(CUDASourceError) in
         text.lines(try writer.results(slot: "slot", sum: "own_sums.at[j]"))

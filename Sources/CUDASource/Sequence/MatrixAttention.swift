@@ -46,7 +46,7 @@ struct MatrixAttention: CUDATactic {
         Tile(rowWarps: 2, keyWarps: 2, keysPerWarp: 32),
         Tile(rowWarps: 1, keyWarps: 4, keysPerWarp: 16),
       ]
-      : [
+      : evenTiles(shape) + [
         Tile(rowWarps: 8, keyWarps: 1, keysPerWarp: 64),
         Tile(rowWarps: 4, keyWarps: 1, keysPerWarp: 64),
         Tile(rowWarps: 4, keyWarps: 2, keysPerWarp: 64),
@@ -64,6 +64,19 @@ struct MatrixAttention: CUDATactic {
       return fits && known.insert(tactic.tile).inserted ? tactic : nil
     }
     return candidates.map { ($0.estimate(request), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+  }
+
+  /// Tiles that divide queries and keys evenly, so that little of the last ones is beyond the end.
+  private static func evenTiles(_ shape: AttentionShape) -> [Tile] {
+    func even(_ extent: Int, most: Int) -> Int {
+      let units = max(ceilingQuotient(extent, 16), 1)
+      return ceilingQuotient(units, ceilingQuotient(units, most))
+    }
+    return [(8, 7), (8, 5), (4, 7)].map { rows, keys in
+      Tile(
+        rowWarps: even(shape.queries, most: rows), keyWarps: 1,
+        keysPerWarp: even(shape.keys, most: keys) * 16)
+    }
   }
 
   /// Whether rows can be copied asynchronously, four bytes at a time or more.

@@ -30,6 +30,9 @@ struct SelfTestCommand: ParsableCommand {
   @Option(help: "Only families of cases whose name contains this; repeatable.")
   var family: [String] = []
 
+  @Option(help: "Only tactics whose name contains this; repeatable.")
+  var tactic: [String] = []
+
   @Option(help: "Cases of each family.")
   var cases = 40
 
@@ -62,8 +65,12 @@ struct SelfTestCommand: ParsableCommand {
     }
     let display = json ? nil : ProgressDisplay()
     var report = Report(device: opened.summary)
-    report.graphGapMicroseconds = try (opened as? CUDA).map { try $0.graphGapSeconds() * 1e6 }
-    try SelfTest.run(family, first: first, count: cases, on: runner) { outcome in
+    if family.isEmpty {
+      report.graphGapMicroseconds = try (opened as? CUDA).map { try $0.graphGapSeconds() * 1e6 }
+    }
+    try SelfTest.run(
+      family, tactics: tactic, first: first, count: cases, on: runner
+    ) { outcome in
       report.add(outcome)
       if let failure = outcome.failure, !json, report.failed <= show {
         Output.line(

@@ -1,72 +1,72 @@
 // 'input:float16': elementwise 4 x4, 256 threads
 //   kernel 0: 294 x 1 x 1 blocks of 256 threads
-// '/conv1/Conv': mma 256x64x32 w8 s4
-//   once, kernel 1: 7 x 1 x 1 blocks of 256 threads
-//   kernel 2: 1568 x 1 x 1 blocks of 256 threads
-//   kernel 3: 392 x 1 x 1 blocks of 256 threads, 81920 bytes of shared memory
+// '/conv1/Conv': wgmma image 64x112
+//   once, kernel 1: 56 x 1 x 1 blocks of 256 threads
+//   kernel 2: 304 x 1 x 1 blocks of 128 threads, 60464 bytes of shared memory
 // '/MaxPool': channels last 8x4
-//   kernel 4: 392 x 1 x 1 blocks of 128 threads
+//   kernel 3: 392 x 1 x 1 blocks of 128 threads
 // '/layer1.0/conv1/Conv': wgmma 192x64x64 s6
-//   once, kernel 5: 18 x 1 x 1 blocks of 256 threads
-//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 222080 bytes of shared memory, begins early
+//   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
+//   kernel 5: 131 x 1 x 1 blocks of 512 threads, 222080 bytes of shared memory
 // '/layer1.0/conv2/Conv': wgmma 192x64x64 s5
-//   once, kernel 5: 18 x 1 x 1 blocks of 256 threads
-//   kernel 7: 131 x 1 x 1 blocks of 512 threads, 213888 bytes of shared memory, begins early
+//   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
+//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 213888 bytes of shared memory
 // '/layer1.1/conv1/Conv': wgmma 192x64x64 s6
-//   once, kernel 5: 18 x 1 x 1 blocks of 256 threads
-//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 222080 bytes of shared memory, begins early
+//   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
+//   kernel 5: 131 x 1 x 1 blocks of 512 threads, 222080 bytes of shared memory
 // '/layer1.1/conv2/Conv': wgmma 192x64x64 s5
-//   once, kernel 5: 18 x 1 x 1 blocks of 256 threads
-//   kernel 7: 131 x 1 x 1 blocks of 512 threads, 213888 bytes of shared memory, begins early
+//   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
+//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 213888 bytes of shared memory
 // '/layer2.0/conv1/Conv': wgmma split1 64x128
-//   once, kernel 8: 36 x 1 x 1 blocks of 256 threads
-//   kernel 9: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, begins early
+//   once, kernel 7: 36 x 1 x 1 blocks of 256 threads
+//   kernel 8: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory
 // '/layer2.0/conv2/Conv': wgmma split1 64x128
-//   once, kernel 10: 72 x 1 x 1 blocks of 256 threads
-//   kernel 11: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, begins early
+//   once, kernel 9: 72 x 1 x 1 blocks of 256 threads
+//   kernel 10: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory
 // '/layer2.0/downsample.0/Conv': mma 128x64x32 w4 s5
-//   kernel 12: 98 x 1 x 1 blocks of 128 threads, 61440 bytes of shared memory
+//   kernel 11: 98 x 1 x 1 blocks of 128 threads, 61440 bytes of shared memory
 // '/layer2.1/conv1/Conv': wgmma split1 64x128
-//   once, kernel 10: 72 x 1 x 1 blocks of 256 threads
-//   kernel 13: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, begins early
+//   once, kernel 9: 72 x 1 x 1 blocks of 256 threads
+//   kernel 12: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory
 // '/layer2.1/conv2/Conv': wgmma split1 64x128
-//   once, kernel 10: 72 x 1 x 1 blocks of 256 threads
-//   kernel 14: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, begins early
+//   once, kernel 9: 72 x 1 x 1 blocks of 256 threads
+//   kernel 13: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory
 // '/layer3.0/conv1/Conv': wgmma split1 64x64
-//   once, kernel 15: 144 x 1 x 1 blocks of 256 threads
-//   kernel 16: 100 x 1 x 1 blocks of 160 threads, 116832 bytes of shared memory, begins early
+//   once, kernel 14: 144 x 1 x 1 blocks of 256 threads
+//   kernel 15: 100 x 1 x 1 blocks of 160 threads, 116832 bytes of shared memory
 // '/layer3.0/conv2/Conv': wgmma split2 64x128
-//   once, kernel 17: 288 x 1 x 1 blocks of 256 threads
-//   kernel 18: 100 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 2, begins early
+//   once, kernel 16: 288 x 1 x 1 blocks of 256 threads
+//   kernel 17: 100 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 2
 // '/layer3.0/downsample.0/Conv': mma 64x64x64 w4 s5
-//   kernel 19: 100 x 1 x 1 blocks of 128 threads, 81920 bytes of shared memory
+//   kernel 18: 100 x 1 x 1 blocks of 128 threads, 81920 bytes of shared memory
 // '/layer3.1/conv1/Conv': wgmma split2 64x128
-//   once, kernel 17: 288 x 1 x 1 blocks of 256 threads
-//   kernel 20: 100 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 2, begins early
+//   once, kernel 16: 288 x 1 x 1 blocks of 256 threads
+//   kernel 19: 100 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 2
 // '/layer3.1/conv2/Conv': wgmma split2 64x128
-//   once, kernel 17: 288 x 1 x 1 blocks of 256 threads
-//   kernel 21: 100 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 2, begins early
+//   once, kernel 16: 288 x 1 x 1 blocks of 256 threads
+//   kernel 20: 100 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 2
 // '/layer4.0/conv1/Conv': wgmma split2 64x64
-//   once, kernel 22: 576 x 1 x 1 blocks of 256 threads
-//   kernel 23: 112 x 1 x 1 blocks of 160 threads, 116832 bytes of shared memory, clusters of 2, begins early
+//   once, kernel 21: 576 x 1 x 1 blocks of 256 threads
+//   kernel 22: 112 x 1 x 1 blocks of 160 threads, 116832 bytes of shared memory, clusters of 2
 // '/layer4.0/conv2/Conv': wgmma split4 64x128
-//   once, kernel 24: 1152 x 1 x 1 blocks of 256 threads
-//   kernel 25: 112 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 4, begins early
+//   once, kernel 23: 1152 x 1 x 1 blocks of 256 threads
+//   kernel 24: 112 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 4
 // '/layer4.0/downsample.0/Conv': wgmma split1 64x32
-//   kernel 26: 112 x 1 x 1 blocks of 160 threads, 59456 bytes of shared memory, begins early
+//   kernel 25: 112 x 1 x 1 blocks of 160 threads, 59456 bytes of shared memory
 // '/layer4.1/conv1/Conv': wgmma split4 64x128
-//   once, kernel 24: 1152 x 1 x 1 blocks of 256 threads
-//   kernel 27: 112 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 4, begins early
+//   once, kernel 23: 1152 x 1 x 1 blocks of 256 threads
+//   kernel 26: 112 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 4
 // '/layer4.1/conv2/Conv': wgmma split4 64x128
-//   once, kernel 24: 1152 x 1 x 1 blocks of 256 threads
-//   kernel 28: 112 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 4, begins early
+//   once, kernel 23: 1152 x 1 x 1 blocks of 256 threads
+//   kernel 27: 112 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory, clusters of 4
 // '/GlobalAveragePool': column reduction 8x32 x8
-//   kernel 29: 64 x 1 x 1 blocks of 256 threads
+//   kernel 28: 64 x 1 x 1 blocks of 256 threads
 // '/fc/Gemm': gemv
-//   kernel 30: 250 x 1 x 1 blocks of 128 threads
+//   kernel 29: 250 x 1 x 1 blocks of 128 threads
 
 // kernel 0
 KERNEL(256) elementwise(const float* p0, half_t* y) {
+  kernel_begins();
   const unsigned first = blockIdx.x * 1024u + threadIdx.x;
   Vector<float, 4> v0[4];
   #pragma unroll
@@ -95,230 +95,257 @@ KERNEL(256) elementwise(const float* p0, half_t* y) {
 }
 
 // kernel 1
-KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+KERNEL(256) pack_filters(const half_t* __restrict__ w, half_t* __restrict__ packed) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
-  if (number >= 1600) return;
-  const int line = number % 64, piece = number / 64;
-  const int o0 = line;
-  const int base = o0 * 147;
-  const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
-    const int i2 = deep % 4;
-    const int ir2 = deep / 4;
-    const int i1 = ir2 % 7;
-    const int ir1 = ir2 / 7;
-    const int i0 = ir1;
-    const bool wanted = inside && i2 < 3 && deep < 196;
-    if (wanted) result.at[j] = x[base + i0 * 7 + i1 + i2 * 49];
-    else result.at[j] = store<half_t>(0.0f);
-  }
-  store_vector(y + line * 200 + piece * 8, result);
+  if (number >= 14336) return;
+  int rest = number / 8;
+  const int near = rest % 64; rest /= 64;
+  const int at = rest % 1 * 8 + number % 8; rest /= 1;
+  const int cell = rest % 4; rest /= 4;
+  const int row = rest % 7;
+  const int filter = rest / 7 * 64 + near;
+  const int c = at % 4, column = cell * 2 + at / 4;
+  const bool inside = c < 3 && column < 7 && filter < 64;
+  packed[number] = store<half_t>(0.0f);
+  if (inside) packed[number] = w[filter * 147 + c * 49 + row * 7 + column];
 }
 
 // kernel 2
-KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
-  const int number = blockIdx.x * 256 + threadIdx.x;
-  if (number >= 401408) return;
-  const int line = number % 401408, piece = number / 401408;
-  const int o2 = line % 224;
-  const int or2 = line / 224;
-  const int o1 = or2 % 224;
-  const int or1 = or2 / 224;
-  const int o0 = or1;
-  const int base = o0 * 150528 + o1 * 224 + o2;
-  const bool inside = true;
-  Vector<half_t, 4> result;
+/* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
+#define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
+/* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
+DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
+DEVICE void barriers_begun() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
+DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
+/* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
+DEVICE void barrier_wait(uint32_t b, uint32_t parity) {
+  uint32_t ended;
+  do {
+    asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }" : "=r"(ended) : "r"(b), "r"(parity) : "memory");
+  } while (!ended);
+}
+/* A barrier of `threads` threads, numbered from 1. */
+DEVICE void group_barrier(int number, int threads) { asm volatile("bar.sync %0, %1;" :: "r"(number), "r"(threads) : "memory"); }
+DEVICE void prefetch_map(const tensor_map_t* m) { asm volatile("prefetch.tensormap [%0];" :: "l"(m) : "memory"); }
+/* Boxes of a tensor to shared memory; innermost coordinate first; outside the tensor there are zeros. */
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y) : "memory");
+}
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
+   then the image, then the tap's offsets innermost first. */
+DEVICE void copy_pixels(uint32_t to, const tensor_map_t* m, uint32_t b, int c, int x, int n, int ox) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2], {%6};"
+    :: "r"(to), "l"(m), "r"(b), "r"(c), "r"(x), "r"(n), "h"((uint16_t)ox) : "memory");
+}
+DEVICE void copy_pixels(uint32_t to, const tensor_map_t* m, uint32_t b, int c, int x, int y, int n, int ox, int oy) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2], {%7, %8};"
+    :: "r"(to), "l"(m), "r"(b), "r"(c), "r"(x), "r"(y), "r"(n), "h"((uint16_t)ox), "h"((uint16_t)oy) : "memory");
+}
+DEVICE void copy_pixels(uint32_t to, const tensor_map_t* m, uint32_t b, int c, int x, int y, int z, int n, int ox, int oy, int oz) {
+  asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6, %7}], [%2], {%8, %9, %10};"
+    :: "r"(to), "l"(m), "r"(b), "r"(c), "r"(x), "r"(y), "r"(z), "r"(n), "h"((uint16_t)ox), "h"((uint16_t)oy), "h"((uint16_t)oz) : "memory");
+}
+/* Returns when the kernel before this one has ended; lets the one after it begin. */
+DEVICE void wait_for_predecessor() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+DEVICE void let_dependents_begin() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+/* Registers of each thread of a warpgroup; all its warps call these. */
+template <int count> DEVICE void take_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" :: "n"(count)); }
+template <int count> DEVICE void give_registers() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" :: "n"(count)); }
+/* Barrier of all threads of a cluster, in two halves. */
+DEVICE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+DEVICE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+/* An address of this block's shared memory as one of another block of the cluster. */
+DEVICE uint32_t remote_address(uint32_t address, int rank) { uint32_t r; asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(r) : "r"(address), "r"(rank)); return r; }
+DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) { asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" :: "r"(address), "f"(x), "f"(y), "f"(z), "f"(w) : "memory"); }
+/* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
+   next 32 bytes of each line; 512 more: the next 64 lines. */
+DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
+DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+/* Keeps reads of sums below the wait for them. */
+template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
-    const int i0 = deep;
-    const bool wanted = inside && i0 < 3;
-    if (wanted) result.at[j] = x[base + i0 * 50176];
-    else result.at[j] = store<half_t>(0.0f);
+  for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i]) :: "memory");
+}
+DEVICE void multiply(float (&d)[56], uint64_t a, uint64_t b, int adds) {
+  asm volatile("{ .reg .pred p; setp.ne.b32 p, %58, 0; wgmma.mma_async.sync.aligned.m64n112k16.f32.f16.f16 "
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55}, %56, %57, p, 1, 1, 0, 0; }"
+    : "+f"(d[0]),"+f"(d[1]),"+f"(d[2]),"+f"(d[3]),"+f"(d[4]),"+f"(d[5]),"+f"(d[6]),"+f"(d[7]),"+f"(d[8]),"+f"(d[9]),"+f"(d[10]),"+f"(d[11]),"+f"(d[12]),"+f"(d[13]),"+f"(d[14]),"+f"(d[15]),"+f"(d[16]),"+f"(d[17]),"+f"(d[18]),"+f"(d[19]),"+f"(d[20]),"+f"(d[21]),"+f"(d[22]),"+f"(d[23]),"+f"(d[24]),"+f"(d[25]),"+f"(d[26]),"+f"(d[27]),"+f"(d[28]),"+f"(d[29]),"+f"(d[30]),"+f"(d[31]),"+f"(d[32]),"+f"(d[33]),"+f"(d[34]),"+f"(d[35]),"+f"(d[36]),"+f"(d[37]),"+f"(d[38]),"+f"(d[39]),"+f"(d[40]),"+f"(d[41]),"+f"(d[42]),"+f"(d[43]),"+f"(d[44]),"+f"(d[45]),"+f"(d[46]),"+f"(d[47]),"+f"(d[48]),"+f"(d[49]),"+f"(d[50]),"+f"(d[51]),"+f"(d[52]),"+f"(d[53]),"+f"(d[54]),"+f"(d[55])
+    : "l"(a), "l"(b), "r"(adds));
+}
+/* The error function, to 7e-7 and, near 0, 1e-5 of its value: 1 - 2^-q(|x|), q fitted for the least greatest error. */
+DEVICE float error_function(float x) {
+  const float t = fabsf(x);
+  const float q = t * fmaf(fmaf(fmaf(fmaf(0.00294415816f, t, -0.0295900442f), t, 0.148665637f), t, 0.918509364f), t, 1.62788904f);
+  const float small = x * fmaf(x * x, -0.376126389f, 1.12837917f);
+  const float large = copysignf(1.0f - power_of_two(-q), x);
+  return t < 0.1f ? small : large;
+}
+#define erff error_function
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restrict__ filters, const half_t* x0, half_t* out) {
+  const int group = threadIdx.x / 128;
+  const int thread = threadIdx.x % 128;
+  const int warp = thread / 32, lane = lane_index();
+  const uint32_t shared = shared_address(dynamic_shared);
+  unsigned char* const ring = dynamic_shared + 28672 + group * 31792;
+  float* const staged = (float*)(ring + 16560);
+  const int job = blockIdx.x * 1 + group;
+  int rest = job;
+  const int left = rest % 1 * 112; rest /= 1;
+  const int begin = rest % 38 * 3; rest /= 38;
+  const int image = rest % 8;
+  const int block = blockIdx.x * 1 / 304;
+  const int n0 = block * 64;
+  const int end = begin + 3 < 112 ? begin + 3 : 112;
+  let_dependents_begin();
+  filters += (size_t)block * 28672;
+  for (int i = threadIdx.x; i < 1792; i += 128) {
+    copy_async<16>(dynamic_shared + i * 16, filters + i * 16, true);
   }
-  store_vector(y + line * 4 + piece * 4, result);
+  copy_async_commit();
+  wait_for_predecessor();
+  auto fetch = [&](int line, int piece) {
+    const int cell = piece % 115, plane = piece / 115;
+    Vector<half_t, 8> result;
+    #pragma unroll
+    for (int j = 0; j < 8; j++) {
+      const int at = plane * 8 + j;
+      const int c = at % 4;
+      const int column = (left + cell) * 2 + at / 4 - 3;
+      const bool inside = c < 3 && (unsigned)line < 224 && (unsigned)column < 224;
+      result.at[j] = store<half_t>(0.0f);
+      if (inside) result.at[j] = x[image * 150528 + c * 50176 + line * 224 + column];
+    }
+    return result;
+  };
+  for (int i = thread; i < 805; i += 128) {
+    store_vector((half_t*)(ring + i / 115 * 1840 + i % 115 * 16), fetch(begin * 2 - 3 + i / 115, i % 115));
+  }
+  Vector<half_t, 8> next[2];
+  auto ask = [&](int row) {
+    #pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const int number = thread + i * 128;
+      if (number < 230) next[i] = fetch(row * 2 + (2) + number / 115, number % 115);
+    }
+  };
+  if (begin + 1 < end) ask(begin + 1);
+  copy_async_wait<0>();
+  shared_to_engine();
+  block_barrier();
+  Vector<half_t, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + thread % 8 * 8;
+    if (column < 64) {
+      const int u0 = row;
+      ((Vector<half_t, 8>*)x0_at[0].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+    }
+  }
+  int slot = 0;
+  #pragma unroll 1
+  for (int row = begin; row < end; row++) {
+    float sums[56];
+    products_begin();
+    #pragma unroll
+    for (int tap = 0; tap < 7; tap++) {
+      int from = slot + tap;
+      if (from >= 9) from -= 9;
+      const uint32_t line = shared_address(ring) + from * 1840;
+      #pragma unroll
+      for (int step = 0; step < 2; step++) {
+        multiply(sums, plain_descriptor(shared + (tap * 2 + step) * 2048, 1024), plain_descriptor(line + step * 32, 16), tap + step);
+      }
+    }
+    products_commit();
+    if (row + 1 < end) {
+      #pragma unroll
+      for (int i = 0; i < 2; i++) {
+        const int number = thread + i * 128;
+        int to = slot + 7 + number / 115;
+        if (to >= 9) to -= 9;
+        if (number < 230) store_vector((half_t*)(ring + to * 1840 + number % 115 * 16), next[i]);
+      }
+      shared_to_engine();
+      if (row + 2 < end) ask(row + 2);
+    }
+    products_wait<0>();
+    hold(sums);
+    #pragma unroll
+    for (int round = 0; round < 2; round++) {
+      if (round > 0) block_barrier();
+      #pragma unroll
+      for (int j = 0; j < 7; j++) {
+        const int eight = round * 7 + j;
+        float* const to = staged + (j * 8 + lane % 4 * 2) * 68 + ((warp * 16 + lane / 4) ^ ((warp * 16 + lane / 4) >> 5 << 2));
+        if (eight < 14) {
+          to[0] = sums[eight * 4 + 0];
+          to[68] = sums[eight * 4 + 1];
+          to[8] = sums[eight * 4 + 2];
+          to[76] = sums[eight * 4 + 3];
+        }
+      }
+      block_barrier();
+      const int first = (image * 112 + row) * 112;
+      #pragma unroll
+      for (int part = 0; part < 4; part++) {
+        const int number = thread + part * 128;
+        const int near = number / 8, piece = number % 8 * 8;
+        const int pixel = left + round * 56 + near;
+        const int row = first + pixel, column = n0 + piece;
+        if (near < 56 && pixel < 112 && column < 64) {
+          Vector<float, 8> own_sums;
+          ((Vector<float, 4>*)own_sums.at)[0] = load_vector<4>(staged + near * 68 + ((piece + 0) ^ ((piece + 0) >> 5 << 2)));
+          ((Vector<float, 4>*)own_sums.at)[1] = load_vector<4>(staged + near * 68 + ((piece + 4) ^ ((piece + 4) >> 5 << 2)));
+          const int u0 = row;
+          Vector<half_t, 8> result;
+          #pragma unroll
+          for (int j = 0; j < 8; j++) {
+            const float e0 = own_sums.at[j] + load(x0_at[0].at[j]);
+            const float e1 = larger(e0, (0.0f));
+            result.at[j] = store<half_t>(e1);
+          }
+          store_vector(out + u0 * 64 + column, result);
+        }
+      }
+    }
+    block_barrier();
+    slot += 2;
+    if (slot >= 9) slot -= 9;
+  }
 }
 
 // kernel 3
-/* Where piece `piece` of line `line` lies in a tile with lines of `bytes`. */
-template <int bytes> DEVICE int tile_place(int line, int piece) {
-  const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
-  return line * bytes + ((piece ^ (line / group % pieces)) << 4);
-}
-KERNEL(256) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, half_t* out) {
-  const int thread = threadIdx.x;
-  int number = blockIdx.x;
-  const int m0 = number / 1 * 256;
-  const int n0 = number % 1 * 64;
-  const int steps = 7, k0 = 0;
-  const int a_piece = thread % 8, a_line = thread / 8;
-  int a_base[8], a_tap, a_c;
-  uint32_t a_rows = 0, a_valid = 0;
-  int a_t0;
-  int a_x0[8];
-  int a_t1;
-  int a_x1[8];
-  #pragma unroll
-  for (int i = 0; i < 8; i++) {
-    const int line = m0 + a_line + i * 32;
-    const int u2 = line % 112;
-    const int ur2 = line / 112;
-    const int u1 = ur2 % 112;
-    const int ur1 = ur2 / 112;
-    const int u0 = ur1;
-    a_base[i] = u0 * 200704 + u1 * 1792 + u2 * 8 + -2700;
-    a_x0[i] = u1 * 2 - 3;
-    a_x1[i] = u2 * 2 - 3;
-    if (line < 100352) a_rows |= 1u << i;
-  }
-   {
-    const int k = k0 + a_piece * 4, tap = k / 4;
-    a_c = k % 4;
-    a_t1 = tap % 7;
-    a_t0 = (tap / 7);
-  }
-  auto a_turn = [&]() {
-    a_tap = a_t0 * 896 + a_t1 * 4;
-    a_valid = 0;
-    #pragma unroll
-    for (int i = 0; i < 8; i++) {
-      if ((uint32_t)(a_x0[i] + a_t0 * 1) < 224u && (uint32_t)(a_x1[i] + a_t1 * 1) < 224u) a_valid |= 1u << i;
-    }
-    a_valid = a_t0 < 7 ? a_valid & a_rows : 0;
-  };
-  a_turn();
-  const int b_piece = thread % 4, b_line = thread / 4;
-  int b_base[1], b_k = k0 + b_piece * 8; uint32_t b_valid = 0;
-  #pragma unroll
-  for (int i = 0; i < 1; i++) {
-    const int line = n0 + b_line + i * 64;
-    const int u0 = line;
-    b_base[i] = u0 * 200;
-    if (line < 64) b_valid |= 1u << i;
-  }
-  auto copy_tiles = [&](int stage) {
-    unsigned char* target = dynamic_shared + stage * 20480;
-    #pragma unroll
-    for (int i = 0; i < 8; i++) {
-      copy_async<8>(target + tile_place<64>(a_line + i * 32, a_piece / 2) + a_piece % 2 * 8, a + (a_base[i] + a_tap + a_c), (a_valid >> i & 1) != 0);
-    }
-    a_c += 0;
-    a_t1 += 1;
-    if (a_t1 >= 7) { a_t1 -= 7; a_t0++; }
-    a_t0 += 1;
-    a_turn();
-    #pragma unroll
-    for (int i = 0; i < 1; i++) {
-      copy_async<16>(target + 16384 + tile_place<64>(b_line + i * 64, b_piece), b + (b_base[i] + b_k), (b_valid >> i & 1) != 0 && b_k < 200);
-    }
-    b_k += 32;
-  };
-  const int lane = lane_index(), warp = warp_index();
-  const int warp_m = warp % 4 * 64;
-  const int warp_n = warp / 4 * 32;
-  float sums[4][4][4];
-  #pragma unroll
-  for (int i = 0; i < 64; i++) ((float*)sums)[i] = 0.0f;
-  uint32_t fa[2][4][4], fb[2][4][2];
-  auto read = [&](int buffer, int stage, int slice) {
-    const unsigned char* tile = dynamic_shared + stage * 20480;
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const int first = warp_m + i * 16;
-      load_matrices(fa[buffer][i], tile + tile_place<64>(first + (lane & 15), slice * 2 + (lane >> 4)));
-    }
-    tile += 16384;
-    #pragma unroll
-    for (int i = 0; i < 2; i++) {
-      const int first = warp_n + i * 16;
-      uint32_t four[4];
-      load_matrices(four, tile + tile_place<64>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
-    }
-  };
-  auto multiply = [&](int buffer) {
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      #pragma unroll
-      for (int j = 0; j < 4; j++) mma_half(sums[i][j], fa[buffer][i], fb[buffer][j]);
-    }
-  };
-  #pragma unroll 1
-  for (int stage = 0; stage < 3; stage++) {
-    if (stage < steps) copy_tiles(stage);
-    copy_async_commit();
-  }
-  int from = 0, to = 3;
-  copy_async_wait<2>();
-  block_barrier();
-  read(0, 0, 0);
-  #pragma unroll 1
-  for (int step = 0; step < steps; step++) {
-    read(1, from, 1);
-    if (step + 3 < steps) copy_tiles(to);
-    copy_async_commit();
-    to = to + 1 == 4 ? 0 : to + 1;
-    multiply(0);
-    copy_async_wait<2>();
-    block_barrier();
-    from = from + 1 == 4 ? 0 : from + 1;
-    read(0, from, 0);
-    multiply(1);
-  }
-  copy_async_wait<0>();
-  block_barrier();
-  float* const staged = (float*)dynamic_shared;
-  #pragma unroll
-  for (int i = 0; i < 4; i++) {
-    #pragma unroll
-    for (int j = 0; j < 4; j++) {
-      float* place = staged + (warp_m + i * 16 + (lane >> 2)) * 72 + warp_n + j * 8 + (lane & 3) * 2;
-      Vector<float, 2> upper, lower;
-      upper.at[0] = sums[i][j][0]; upper.at[1] = sums[i][j][1];
-      lower.at[0] = sums[i][j][2]; lower.at[1] = sums[i][j][3];
-      store_vector(place, upper); store_vector(place + 576, lower);
-    }
-  }
-  block_barrier();
-  #pragma unroll 1
-  for (int i = 0; i < 8; i += 2) {
-    Vector<half_t, 8> x0_at[2];
-    #pragma unroll
-    for (int slot = 0; slot < 2; slot++) {
-      const int index = thread + (i + slot) * 256;
-      const int line = index / 8, piece = index % 8 * 8;
-      const int row = m0 + line, column = n0 + piece;
-      if (row < 100352 && column < 64) {
-        const int u0 = row;
-        ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
-      }
-    }
-    #pragma unroll
-    for (int slot = 0; slot < 2; slot++) {
-      const int index = thread + (i + slot) * 256;
-      const int line = index / 8, piece = index % 8 * 8;
-      const int row = m0 + line, column = n0 + piece;
-      if (row < 100352 && column < 64) {
-        const int u0 = row;
-        Vector<half_t, 8> result;
-        #pragma unroll
-        for (int j = 0; j < 8; j++) {
-          const float e0 = staged[line * 72 + piece + j] + load(x0_at[slot].at[j]);
-          const float e1 = larger(e0, (0.0f));
-          result.at[j] = store<half_t>(e1);
-        }
-        store_vector(out + u0 * 64 + column, result);
-      }
-    }
-  }
-}
-
-// kernel 4
 KERNEL(128) channels_last_window(const half_t* __restrict__ x, half_t* y) {
+  kernel_begins();
   int rest_block_channel = blockIdx.x;
   const int block_channel = 0;
   const int block_column = rest_block_channel % 7; rest_block_channel /= 7;
@@ -379,8 +406,9 @@ KERNEL(128) channels_last_window(const half_t* __restrict__ x, half_t* y) {
   }
 }
 
-// kernel 5
+// kernel 4
 KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 4608) return;
   const int line = number % 64, piece = number / 64;
@@ -403,8 +431,11 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   store_vector(y + line * 576 + piece * 8, result);
 }
 
-// kernel 6
+// kernel 5
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -412,6 +443,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -432,6 +465,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -462,6 +499,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -485,6 +524,13 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
 LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 147456;
@@ -590,15 +636,15 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
         if (near < 64) x0_line[near] = x0_early[i];
       }
       group_barrier(group + 1, 128);
-      const int line = lane >> 2, swizzle = (line & 3) << 1 | (line & 1);
+      const int line = lane >> 2, swizzle = (line & 3) << 1;
       auto pass = [&](int part) {
         #pragma unroll
         for (int j = 0; j < 8; j++) {
           Vector<float, 2> pair;
-          const int at = part % 2 * 16 + j * 2;
+          const int at = part / 2 % 1 * 32 + j * 4 + part % 2 * 2;
           pair.at[0] = sums[part / 2][at];
           pair.at[1] = sums[part / 2][at + 1];
-          store_vector(staged + part % 1 * 512 + (line + j % 2 * 8) * 32 + (((j / 2 * 2 + (lane >> 1 & 1)) ^ swizzle) << 2) + (lane & 1) * 2, pair);
+          store_vector(staged + part % 1 * 512 + (line) * 64 + (((j * 2 + (lane >> 1 & 1)) ^ ((j * 2 + (lane >> 1 & 1)) >> 3) ^ swizzle) << 2) + (lane & 1) * 2, pair);
         }
       };
       warp_barrier();
@@ -606,22 +652,22 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
       for (int part = 0; part < 2; part++) {
         warp_barrier(); pass(part);
         warp_barrier();
-        const int first = m0 + group * 64 + part / 2 * 64 + warp * 16;
-        const int left = n0 + part % 2 * 32;
+        const int first = m0 + group * 64 + part / 2 * 64 + warp * 16 + part % 2 * 8;
+        const int left = n0 + part / 2 % 1 * 64;
         if (first < 25088 && left < 64) {
           Vector<half_t, 8> x0_at[2];
           #pragma unroll
           for (int slot = 0; slot < 2; slot++) {
-            x0_at[slot] = load_vector<8>(x0_line + (left - n0) + lane % 4 * 8);
+            x0_at[slot] = load_vector<8>(x0_line + (left - n0) + lane % 8 * 8);
           }
           #pragma unroll
           for (int slot = 0; slot < 2; slot++) {
-            const int near = slot * 8 + lane / 4;
-            const int row = first + near, column = left + lane % 4 * 8;
-            const int order = (near & 3) << 1 | (near & 1);
+            const int near = slot * 4 + lane / 8;
+            const int row = first + near, column = left + lane % 8 * 8;
+            const int order = (near & 3) << 1;
             Vector<float, 8> own_sums;
-            ((Vector<float, 4>*)own_sums.at)[0] = load_vector<4>(staged + part % 1 * 512 + near * 32 + ((lane % 4 * 2 + 0 ^ order) << 2));
-            ((Vector<float, 4>*)own_sums.at)[1] = load_vector<4>(staged + part % 1 * 512 + near * 32 + ((lane % 4 * 2 + 1 ^ order) << 2));
+            ((Vector<float, 4>*)own_sums.at)[0] = load_vector<4>(staged + part % 1 * 512 + (near) * 64 + (((lane % 8 * 2 + 0) ^ ((lane % 8 * 2 + 0) >> 3) ^ order) << 2));
+            ((Vector<float, 4>*)own_sums.at)[1] = load_vector<4>(staged + part % 1 * 512 + (near) * 64 + (((lane % 8 * 2 + 1) ^ ((lane % 8 * 2 + 1) >> 3) ^ order) << 2));
             if (row < 25088 && column < 64) {
               const int u0 = row;
               Vector<half_t, 8> result;
@@ -640,8 +686,11 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
   }
 }
 
-// kernel 7
+// kernel 6
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -649,6 +698,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -669,6 +720,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -699,6 +754,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -722,6 +779,13 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
 LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 122880;
@@ -790,12 +854,12 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
     auto fetch = [&](int tile, int part) {
       const int m = tile / 1 * 192;
       const int n = tile % 1 * 64;
-      const int first = m + group * 64 + part / 2 * 64 + warp * 16;
-      const int left = n + part % 2 * 32;
+      const int first = m + group * 64 + part / 2 * 64 + warp * 16 + part % 2 * 8;
+      const int left = n + part / 2 % 1 * 64;
       #pragma unroll
       for (int slot = 0; slot < 2; slot++) {
-        const int near = slot * 8 + lane / 4;
-        const int row = first + near, column = left + lane % 4 * 8;
+        const int near = slot * 4 + lane / 8;
+        const int row = first + near, column = left + lane % 8 * 8;
         const bool wanted = row < 25088 && column < 64;
         const int v0_0 = row;
         copy_async<16>((half_t*)(x0_ring + (part % 2 * 2 + slot) * 512 + lane * 16), wanted ? x0 + v0_0 * 64 + column : x0, wanted);
@@ -845,15 +909,15 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
         if (near < 64) x1_line[near] = x1_early[i];
       }
       group_barrier(group + 1, 128);
-      const int line = lane >> 2, swizzle = (line & 3) << 1 | (line & 1);
+      const int line = lane >> 2, swizzle = (line & 3) << 1;
       auto pass = [&](int part) {
         #pragma unroll
         for (int j = 0; j < 8; j++) {
           Vector<float, 2> pair;
-          const int at = part % 2 * 16 + j * 2;
+          const int at = part / 2 % 1 * 32 + j * 4 + part % 2 * 2;
           pair.at[0] = sums[part / 2][at];
           pair.at[1] = sums[part / 2][at + 1];
-          store_vector(staged + part % 1 * 512 + (line + j % 2 * 8) * 32 + (((j / 2 * 2 + (lane >> 1 & 1)) ^ swizzle) << 2) + (lane & 1) * 2, pair);
+          store_vector(staged + part % 1 * 512 + (line) * 64 + (((j * 2 + (lane >> 1 & 1)) ^ ((j * 2 + (lane >> 1 & 1)) >> 3) ^ swizzle) << 2) + (lane & 1) * 2, pair);
         }
       };
       warp_barrier();
@@ -862,24 +926,24 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
         copy_async_wait<1>();
         warp_barrier(); pass(part);
         warp_barrier();
-        const int first = m0 + group * 64 + part / 2 * 64 + warp * 16;
-        const int left = n0 + part % 2 * 32;
+        const int first = m0 + group * 64 + part / 2 * 64 + warp * 16 + part % 2 * 8;
+        const int left = n0 + part / 2 % 1 * 64;
         if (first < 25088 && left < 64) {
           Vector<half_t, 8> x0_at[2];
           Vector<half_t, 8> x1_at[2];
           #pragma unroll
           for (int slot = 0; slot < 2; slot++) {
-            x1_at[slot] = load_vector<8>(x1_line + (left - n0) + lane % 4 * 8);
+            x1_at[slot] = load_vector<8>(x1_line + (left - n0) + lane % 8 * 8);
             x0_at[slot] = load_vector<8>((half_t*)(x0_ring + (part % 2 * 2 + slot) * 512 + lane * 16));
           }
           #pragma unroll
           for (int slot = 0; slot < 2; slot++) {
-            const int near = slot * 8 + lane / 4;
-            const int row = first + near, column = left + lane % 4 * 8;
-            const int order = (near & 3) << 1 | (near & 1);
+            const int near = slot * 4 + lane / 8;
+            const int row = first + near, column = left + lane % 8 * 8;
+            const int order = (near & 3) << 1;
             Vector<float, 8> own_sums;
-            ((Vector<float, 4>*)own_sums.at)[0] = load_vector<4>(staged + part % 1 * 512 + near * 32 + ((lane % 4 * 2 + 0 ^ order) << 2));
-            ((Vector<float, 4>*)own_sums.at)[1] = load_vector<4>(staged + part % 1 * 512 + near * 32 + ((lane % 4 * 2 + 1 ^ order) << 2));
+            ((Vector<float, 4>*)own_sums.at)[0] = load_vector<4>(staged + part % 1 * 512 + (near) * 64 + (((lane % 8 * 2 + 0) ^ ((lane % 8 * 2 + 0) >> 3) ^ order) << 2));
+            ((Vector<float, 4>*)own_sums.at)[1] = load_vector<4>(staged + part % 1 * 512 + (near) * 64 + (((lane % 8 * 2 + 1) ^ ((lane % 8 * 2 + 1) >> 3) ^ order) << 2));
             if (row < 25088 && column < 64) {
               const int u0 = row;
               Vector<half_t, 8> result;
@@ -900,8 +964,9 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
   }
 }
 
-// kernel 8
+// kernel 7
 KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 9216) return;
   const int line = number % 128, piece = number / 128;
@@ -924,8 +989,11 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   store_vector(y + line * 576 + piece * 8, result);
 }
 
-// kernel 9
+// kernel 8
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -933,6 +1001,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -953,6 +1023,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -983,6 +1057,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -1006,7 +1082,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -1039,6 +1122,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 64) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 64) {
             c = 0;
@@ -1162,8 +1256,9 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 10
+// kernel 9
 KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 18432) return;
   const int line = number % 128, piece = number / 128;
@@ -1186,8 +1281,11 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   store_vector(y + line * 1152 + piece * 8, result);
 }
 
-// kernel 11
+// kernel 10
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -1195,6 +1293,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -1215,6 +1315,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -1245,6 +1349,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -1268,7 +1374,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -1301,6 +1414,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 128) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 128) {
             c = 0;
@@ -1423,13 +1547,14 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 12
+// kernel 11
 /* Where piece `piece` of line `line` lies in a tile with lines of `bytes`. */
 template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 2 * 128;
@@ -1572,8 +1697,11 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
   }
 }
 
-// kernel 13
+// kernel 12
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -1581,6 +1709,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -1601,6 +1731,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -1631,6 +1765,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -1654,7 +1790,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -1687,6 +1830,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 128) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 128) {
             c = 0;
@@ -1810,8 +1964,11 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 14
+// kernel 13
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -1819,6 +1976,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -1839,6 +1998,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -1869,6 +2032,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -1892,7 +2057,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -1925,6 +2097,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 128) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 128) {
             c = 0;
@@ -2051,8 +2234,9 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
   }
 }
 
-// kernel 15
+// kernel 14
 KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 36864) return;
   const int line = number % 256, piece = number / 256;
@@ -2075,8 +2259,11 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   store_vector(y + line * 1152 + piece * 8, result);
 }
 
-// kernel 16
+// kernel 15
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -2084,6 +2271,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -2104,6 +2293,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -2134,6 +2327,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -2157,7 +2352,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 49152;
@@ -2190,6 +2392,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 6 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 16384);
           copy_box(shared_b + stage * 8192, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 128) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 128) {
             c = 0;
@@ -2313,8 +2526,9 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 17
+// kernel 16
 KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 73728) return;
   const int line = number % 256, piece = number / 256;
@@ -2337,8 +2551,11 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   store_vector(y + line * 2304 + piece * 8, result);
 }
 
-// kernel 18
+// kernel 17
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -2346,6 +2563,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -2366,6 +2585,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -2396,6 +2619,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -2419,7 +2644,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -2453,6 +2685,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 256) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 256) {
             c = 0;
@@ -2578,13 +2821,14 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 19
+// kernel 18
 /* Where piece `piece` of line `line` lies in a tile with lines of `bytes`. */
 template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 4 * 64;
@@ -2728,8 +2972,11 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
   }
 }
 
-// kernel 20
+// kernel 19
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -2737,6 +2984,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -2757,6 +3006,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -2787,6 +3040,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -2810,7 +3065,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -2844,6 +3106,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 256) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 256) {
             c = 0;
@@ -2970,8 +3243,11 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 21
+// kernel 20
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -2979,6 +3255,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -2999,6 +3277,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -3029,6 +3311,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -3052,7 +3336,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -3086,6 +3377,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 256) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 256) {
             c = 0;
@@ -3215,8 +3517,9 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
   }
 }
 
-// kernel 22
+// kernel 21
 KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 147456) return;
   const int line = number % 512, piece = number / 512;
@@ -3239,8 +3542,11 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   store_vector(y + line * 2304 + piece * 8, result);
 }
 
-// kernel 23
+// kernel 22
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -3248,6 +3554,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -3268,6 +3576,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -3298,6 +3610,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -3321,7 +3635,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 49152;
@@ -3355,6 +3676,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 6 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 16384);
           copy_box(shared_b + stage * 8192, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 256) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 256) {
             c = 0;
@@ -3481,8 +3813,9 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 24
+// kernel 23
 KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 294912) return;
   const int line = number % 512, piece = number / 512;
@@ -3505,8 +3838,11 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   store_vector(y + line * 4608 + piece * 8, result);
 }
 
-// kernel 25
+// kernel 24
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -3514,6 +3850,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -3534,6 +3872,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -3564,6 +3906,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -3587,7 +3931,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -3621,6 +3972,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 512) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 512) {
             c = 0;
@@ -3746,8 +4108,11 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 26
+// kernel 25
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -3755,6 +4120,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -3775,6 +4142,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -3805,6 +4176,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -3828,7 +4201,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -3858,6 +4238,10 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 12288);
           copy_box(shared_b + stage * 4096, &b, full + 8 * stage, c, 0, n0);
+          c += 64;
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, 0, n0);
           c += 64;
         }
       }
@@ -3964,8 +4348,11 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
   }
 }
 
-// kernel 27
+// kernel 26
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -3973,6 +4360,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -3993,6 +4382,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -4023,6 +4416,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -4046,7 +4441,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -4080,6 +4482,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 512) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 512) {
             c = 0;
@@ -4206,8 +4619,11 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* 
   }
 }
 
-// kernel 28
+// kernel 27
 /* sm_90a */
+/* Kernels that prepare themselves before they wait for the one before. */
+#define EARLY_KERNEL(threads) KERNEL(threads)
+#define CROWDED_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 /* Barriers in shared memory, by address. A phase ends when all arrivals and all announced bytes are in. */
 DEVICE void barrier_begin(uint32_t b, uint32_t count) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" :: "r"(b), "r"(count)); }
@@ -4215,6 +4631,8 @@ DEVICE void barriers_begun() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+/* Lets the copy engine and matrix instructions see what threads stored into shared memory. */
+DEVICE void shared_to_engine() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 DEVICE void barrier_expect(uint32_t b, uint32_t bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" :: "r"(b), "r"(bytes) : "memory"); }
 DEVICE void barrier_arrive(uint32_t b) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" :: "r"(b) : "memory"); }
 /* Waits for the end of the phase of this parity; a new barrier is in phase 0, and 1 counts as ended. */
@@ -4235,6 +4653,10 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
 DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
+}
+/* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
 /* Pixels of one tap of a window, from the pixel under the window's first tap; c, then spatial axes innermost first,
    then the image, then the tap's offsets innermost first. */
@@ -4265,6 +4687,8 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
+DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
@@ -4288,7 +4712,14 @@ DEVICE float error_function(float x) {
   return t < 0.1f ? small : large;
 }
 #define erff error_function
-KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
+DEVICE float fast_gaussian_unit(float x) {
+  const float t = fminf(fabsf(x), 100.0f);
+  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
+  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
+}
+#define gaussian_unit fast_gaussian_unit
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -4322,6 +4753,17 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
         for (; stage < 4 && begin + stage < end; stage++) {
           barrier_expect(full + 8 * stage, 24576);
           copy_box(shared_b + stage * 16384, &b, full + 8 * stage, c, tap, n0);
+          c += 64;
+          if (c >= 512) {
+            c = 0;
+            tap++;
+            if (++t1 == 3) { t1 = 0;
+            t0++;
+            } 
+          }
+        }
+        for (; begin + stage < end; stage++) {
+          prefetch_box(&b, c, tap, n0);
           c += 64;
           if (c >= 512) {
             c = 0;
@@ -4451,7 +4893,7 @@ KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const ha
   }
 }
 
-// kernel 29
+// kernel 28
 typedef float State;
 DEVICE State initial() { return 0; }
 DEVICE void merge(State& s, State o) { s += o; }
@@ -4462,6 +4904,7 @@ DEVICE float element(float x) {
   return e0;
 }
 KERNEL(256) reduce_columns(const half_t* __restrict__ x, half_t* y) {
+  kernel_begins();
   const int column = threadIdx.x % 8, lane = threadIdx.x / 8;
   const int unit = blockIdx.x * 8 + column;
   const int k1 = unit % 64;
@@ -4498,8 +4941,9 @@ KERNEL(256) reduce_columns(const half_t* __restrict__ x, half_t* y) {
   }
 }
 
-// kernel 30
+// kernel 29
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, float* out) {
+  kernel_begins();
   const int lane = lane_index();
   const int unit = blockIdx.x * 4 + warp_index(), part = lane;
   if (unit >= 1000) return;

@@ -41,6 +41,7 @@
 
 // kernel 0
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 144) return;
   const int line = number % 16, piece = number / 16;
@@ -65,6 +66,7 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
 
 // kernel 1
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 65536) return;
   const int line = number % 65536, piece = number / 65536;
@@ -94,6 +96,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 32;
@@ -265,6 +268,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 3
 KERNEL(128) channels_last_window(const float* __restrict__ x, float* y) {
+  kernel_begins();
   int rest_block_channel = blockIdx.x;
   const int block_channel = 0;
   const int block_column = rest_block_channel % 2; rest_block_channel /= 2;
@@ -326,6 +330,7 @@ KERNEL(128) channels_last_window(const float* __restrict__ x, float* y) {
 
 // kernel 4
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 864) return;
   const int line = number % 24, piece = number / 24;
@@ -355,6 +360,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 64;
@@ -527,6 +533,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 6
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 1296) return;
   const int line = number % 24, piece = number / 24;
@@ -556,6 +563,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 64;
@@ -732,6 +740,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 8
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 96) return;
   const int line = number / 4, piece = number % 4;
@@ -757,6 +766,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, const float* x1, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 64;
@@ -902,6 +912,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 10
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 432) return;
   const int line = number / 6, piece = number % 6;
@@ -927,6 +938,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 3 * 64;
@@ -1070,6 +1082,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 12
 KERNEL(256) repack_weights(const uint32_t* __restrict__ w, uint32_t* __restrict__ packed) {
+  kernel_begins();
   const int i = blockIdx.x * 256 + threadIdx.x;
   if (i >= 648) return;
   int rest_m = i;
@@ -1082,6 +1095,7 @@ KERNEL(256) repack_weights(const uint32_t* __restrict__ w, uint32_t* __restrict_
 
 // kernel 13
 KERNEL(96) channels_last_convolution(const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ e1, float* y) {
+  kernel_begins();
   int rest_block_channel = blockIdx.x;
   const int block_channel = rest_block_channel % 3; rest_block_channel /= 3;
   const int block_column = rest_block_channel % 2; rest_block_channel /= 2;
@@ -1166,6 +1180,7 @@ KERNEL(96) channels_last_convolution(const float* __restrict__ x, const float* _
 
 // kernel 14
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 432) return;
   const int line = number / 18, piece = number % 18;
@@ -1191,6 +1206,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, const float* x1, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 64;
@@ -1335,6 +1351,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 16
 KERNEL(96) channels_last_window(const float* __restrict__ x, float* y) {
+  kernel_begins();
   int rest_block_channel = blockIdx.x;
   const int block_channel = 0;
   const int block_column = rest_block_channel % 2; rest_block_channel /= 2;
@@ -1396,6 +1413,7 @@ KERNEL(96) channels_last_window(const float* __restrict__ x, float* y) {
 
 // kernel 17
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 48) return;
   const int line = number / 6, piece = number % 6;
@@ -1421,6 +1439,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 64;
@@ -1566,6 +1585,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 19
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 648) return;
   const int line = number % 12, piece = number / 12;
@@ -1595,6 +1615,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 64;
@@ -1775,6 +1796,7 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
 
 // kernel 21
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 30) return;
   const int line = number / 6, piece = number % 6;
@@ -1800,6 +1822,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 64;
@@ -1953,6 +1976,7 @@ DEVICE float element(float x) {
   return x;
 }
 KERNEL(256) reduce_columns(const float* __restrict__ x, float* y) {
+  kernel_begins();
   const int column = threadIdx.x % 8, lane = threadIdx.x / 8;
   const int unit = blockIdx.x * 8 + column;
   const int k1 = unit % 25;
@@ -1987,6 +2011,7 @@ KERNEL(256) reduce_columns(const float* __restrict__ x, float* y) {
 
 // kernel 24
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
+  kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
   if (number >= 70) return;
   const int line = number / 7, piece = number % 7;
@@ -2012,6 +2037,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 32;

@@ -43,6 +43,7 @@
 
 // kernel 0
 KERNEL(64) gather(const uint16_t* p0, const int64_t* p1, uint16_t* y) {
+  kernel_begins();
   const unsigned first = blockIdx.x * 64u + threadIdx.x;
   Vector<uint16_t, 8> v0[1];
   #pragma unroll
@@ -76,6 +77,7 @@ KERNEL(64) gather(const uint16_t* p0, const int64_t* p1, uint16_t* y) {
 
 // kernel 1
 KERNEL(64) gather(const uint16_t* p0, const int64_t* p1, uint16_t* y) {
+  kernel_begins();
   const unsigned first = blockIdx.x * 64u + threadIdx.x;
   Vector<uint16_t, 8> v0[1];
   #pragma unroll
@@ -109,6 +111,7 @@ KERNEL(64) gather(const uint16_t* p0, const int64_t* p1, uint16_t* y) {
 
 // kernel 2
 KERNEL(64) elementwise(const int64_t* p0, float* y) {
+  kernel_begins();
   const unsigned first = blockIdx.x * 64u + threadIdx.x;
   Vector<int64_t, 2> v0[1];
   #pragma unroll
@@ -140,6 +143,7 @@ KERNEL(64) elementwise(const int64_t* p0, float* y) {
 
 // kernel 3
 KERNEL(64) elementwise(const half_t* p0, const half_t* p1, const half_t* p2, half_t* y) {
+  kernel_begins();
   const unsigned first = blockIdx.x * 64u + threadIdx.x;
   Vector<half_t, 8> v0[1];
   Vector<half_t, 8> v1[1];
@@ -183,6 +187,7 @@ template <int slot> DEVICE float group_sum(float s) {
   return s;
 }
 KERNEL(32) normalize(const half_t* __restrict__ x, half_t* y, const half_t* __restrict__ scale, const half_t* __restrict__ bias) {
+  kernel_begins();
   const int lane = threadIdx.x % 1;
   const int row = blockIdx.x * 32 + threadIdx.x / 1;
   const int k0 = row;
@@ -255,6 +260,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, half_t* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 3 * 64;
@@ -403,6 +409,7 @@ DEVICE void load_rows(half_t* shared, const half_t* global, int first, int limit
   }
 }
 KERNEL(128) attention_mma(const half_t* __restrict__ query, const half_t* __restrict__ key, const half_t* __restrict__ value, const float* __restrict__ mask, half_t* output) {
+  kernel_begins();
   half_t* const queries = (half_t*)dynamic_shared;
   half_t* const keys = queries + 384;
   half_t* const values = queries + 1920;
@@ -560,6 +567,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 32;
@@ -701,6 +709,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, half_t* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 4 * 32;
@@ -827,13 +836,9 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         const float e0 = (float)staged[line * 40 + piece + j];
         const float e1 = (float)load(x0_at[slot].at[j]);
         const float e2 = e0 + e1;
-        const float e3 = e2 * (0.5f);
-        const float e4 = e2 * (0.707106769f);
-        const float e5 = erff(e4);
-        const float e6 = e5 + (1.0f);
-        const float e7 = e3 * e6;
-        const float e8 = half_to_float(float_to_half((float)e7));
-        result.at[j] = store<half_t>(e8);
+        const float e3 = gaussian_unit(e2);
+        const float e4 = half_to_float(float_to_half((float)e3));
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -847,6 +852,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 32;
@@ -988,6 +994,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
 KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, float* out) {
+  kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
   const int m0 = number / 1 * 32;
@@ -1130,6 +1137,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
 
 // kernel 11
 KERNEL(64) elementwise(const half_t* p0, float* y) {
+  kernel_begins();
   const unsigned first = blockIdx.x * 64u + threadIdx.x;
   Vector<half_t, 4> v0[1];
   #pragma unroll
