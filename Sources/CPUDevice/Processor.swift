@@ -32,7 +32,8 @@ package struct Processor: Sendable {
       let savesYMM = states & 0x6 == 0x6
       let savesZMM = states & 0xE6 == 0xE6
       let hasFMA = basic.ecx & (1 << 12) != 0
-      hasAVX2 = savesYMM && hasFMA && extended.ebx & (1 << 5) != 0
+      let convertsHalf = basic.ecx & (1 << 29) != 0
+      hasAVX2 = savesYMM && hasFMA && convertsHalf && extended.ebx & (1 << 5) != 0
       // AVX512 F, DQ, CD, BW, VL.
       let wanted: UInt32 = 1 << 16 | 1 << 17 | 1 << 28 | 1 << 30 | 1 << 31
       hasAVX512 = hasAVX2 && savesZMM && extended.ebx & wanted == wanted

@@ -1,20 +1,22 @@
 /// Code that finishes a block of results while it is still in the first-level cache.
 ///
-/// It is called once for every block, after bias, residual and activation have been applied and stored, and may
-/// rewrite the block in place.
+/// It is called once for every block, after bias, residual and activation have been applied.
 ///
 /// - `context`: what the preparer of the kernel passed.
 /// - `operands`: the operands of the kernel that calls.
-/// - `output`: the first element of the block, in its final place; consecutive columns are adjacent.
-/// - `rows`, `columns`, `rowStride`: the extent of the block and the elements between rows.
+/// - `results`, `resultStride`: the block's results or sums, lanes of 32 bits, and the elements between its rows; they
+///   may lie in the block's final place.
+/// - `output`, `outputStride`: the block's final place, and the elements between rows; consecutive columns are adjacent.
+/// - `rows`, `columns`: the extent of the block.
 /// - `firstRow`, `firstColumn`: the position of the block in the whole result, as the linear index of the output
 ///   pixel (batch, row, column) and the output channel.
 /// - `scratch`: bytes of the calling thread alone, aligned to 64, as many as the preparer asked for.
 package typealias KernelEpilogue =
   @convention(c) (
     _ context: UnsafeRawPointer, _ operands: UnsafePointer<UnsafeMutableRawPointer>,
-    _ output: UnsafeMutablePointer<Float>, _ rows: Int, _ columns: Int, _ rowStride: Int,
-    _ firstRow: Int, _ firstColumn: Int, _ scratch: UnsafeMutableRawPointer
+    _ results: UnsafeMutableRawPointer, _ resultStride: Int, _ output: UnsafeMutableRawPointer,
+    _ outputStride: Int, _ rows: Int, _ columns: Int, _ firstRow: Int, _ firstColumn: Int,
+    _ scratch: UnsafeMutableRawPointer
   ) -> Void
 
 /// What a contraction applies to its results in registers: `activation(sum + bias + residual)`.

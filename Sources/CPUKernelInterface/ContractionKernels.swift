@@ -11,9 +11,10 @@ package struct ContractionTileArguments {
   package var outputStride: Int
   package var rows: Int
   /// Where the weights to come are, to be fetched at half a line for each element of the reduction.
-  package var prefetch: UnsafePointer<Float>
-  /// Whether the sums start from what the output holds.
-  package var accumulates = false
+  package var prefetch: UnsafeRawPointer
+  /// What the sums start from, or nil; a residual is then part of it.
+  package var accumulated: UnsafePointer<Float>?
+  package var accumulatedStride = 0
   /// Whether the sums are complete, so that the epilogue is applied.
   package var finishes = true
   package var bias: UnsafePointer<Float>?
@@ -37,7 +38,7 @@ package struct ContractionTileArguments {
     self.output = output
     self.outputStride = outputStride
     self.rows = rows
-    prefetch = weights
+    prefetch = UnsafeRawPointer(weights)
   }
 }
 

@@ -103,13 +103,37 @@ package struct ContractionBlocking: BitwiseCopyable, Hashable, Sendable {
   }
 }
 
+/// How the numbers of a contraction's operands lie in memory; it computes in single precision.
+package struct ContractionFormats: BitwiseCopyable, Hashable, Sendable {
+  package var input: ElementFormat
+  package var weights: ElementFormat
+  package var output: ElementFormat
+  package var residual: ElementFormat
+
+  package init(
+    input: ElementFormat = .float32, weights: ElementFormat = .float32,
+    output: ElementFormat = .float32, residual: ElementFormat = .float32
+  ) {
+    self.input = input
+    self.weights = weights
+    self.output = output
+    self.residual = residual
+  }
+
+  package var areSingle: Bool { self == ContractionFormats() }
+}
+
 /// The parameters of `ContractionKernels.contraction`: an indirect matrix product.
 ///
 /// Each output pixel is the sum over taps and channels of the input at the tap times the weights; the input is
 /// reached through one pointer for each tap and pixel, which is a shared row of zeros where the tap lies outside.
 /// A matrix product is the case of one tap, and of output pixels that are the rows.
+///
+/// Input and weights that are no floats are widened in the scratch: the input's lines for each block of pixels, the
+/// weights block by block of the reduction.
 package struct ContractionParameters: BitwiseCopyable, @unchecked Sendable {
   package var operands = ContractionOperands()
+  package var formats = ContractionFormats()
   package var window = ContractionWindow()
   package var blocking = ContractionBlocking(
     pixels: 1, panels: 1, taps: 1, run: 1, panelsFastest: true, panelsOuter: true)
@@ -136,7 +160,7 @@ package struct ContractionParameters: BitwiseCopyable, @unchecked Sendable {
   package var tileColumns = 1
   package var tile: ContractionTileFunction
   /// Packed weights, or nil where they are an operand.
-  package var weights: UnsafePointer<Float>?
+  package var weights: UnsafeRawPointer?
   /// Elements from the weights operand to the first panel.
   package var weightsOffset = 0
   /// Elements between the rows of the reduction, the panels and the groups of the weights.
@@ -155,9 +179,14 @@ package struct ContractionParameters: BitwiseCopyable, @unchecked Sendable {
   package var hookContext: UnsafeRawPointer?
   package var hookRows = 0
 
-  // Byte offsets in the scratch: tap offsets, pointers, two tiles, the hook's own.
+  package var lines = ContractionLines()
+
+  // Byte offsets in the scratch: tap offsets, pointers, sums of one panel, widened weights, widened lines, the hook's
+  // own.
   package var pointersOffset = 0
-  package var tilesOffset = 0
+  package var sumsOffset = 0
+  package var weightsBlockOffset = 0
+  package var linesOffset = 0
   package var hookOffset = 0
 
   package init(tile: ContractionTileFunction, zeros: UnsafePointer<Float>) {
@@ -176,6 +205,7 @@ package struct ContractionParameters: BitwiseCopyable, @unchecked Sendable {
 /// A task is a block of output rows times a block of channel vectors.
 package struct DepthwiseParameters: BitwiseCopyable, @unchecked Sendable {
   package var operands = ContractionOperands()
+  package var formats = ContractionFormats()
   package var window = ContractionWindow()
   package var images = 1
   package var outputHeight = 1
@@ -192,7 +222,7 @@ package struct DepthwiseParameters: BitwiseCopyable, @unchecked Sendable {
   package var vectorsPerPass = 1
   package var vectorWidth = 1
   /// `[channels / vectorWidth][taps][vectorWidth]`, zero padded.
-  package var weights: UnsafePointer<Float>
+  package var weights: UnsafeRawPointer
   /// One per channel, zero padded to whole vectors, or nil.
   package var bias: UnsafePointer<Float>?
   package var activation = ContractionActivation.none.rawValue
@@ -200,8 +230,16 @@ package struct DepthwiseParameters: BitwiseCopyable, @unchecked Sendable {
   package var upper: Float = 0
   package var hook: KernelEpilogue?
   package var hookContext: UnsafeRawPointer?
+  package var lines = ContractionLines()
 
-  package init(weights: UnsafePointer<Float>) {
+  // Byte offsets in the scratch, after a row of results: a row of the residual, widened weights, widened lines, the
+  // hook's own.
+  package var residualOffset = 0
+  package var weightsOffset = 0
+  package var linesOffset = 0
+  package var hookOffset = 0
+
+  package init(weights: UnsafeRawPointer) {
     self.weights = weights
   }
 
@@ -217,6 +255,8 @@ package struct DepthwiseParameters: BitwiseCopyable, @unchecked Sendable {
 /// A task is one panel of one matrix. Operands: `operands.weights` is read, `operands.workspace` written.
 package struct PackParameters: BitwiseCopyable, Sendable {
   package var operands = ContractionOperands()
+  /// 2 or 4.
+  package var elementBytes = 4
   package var height = 1
   package var width = 1
   package var channels = 1
@@ -245,6 +285,8 @@ package struct PackParameters: BitwiseCopyable, Sendable {
 /// A task is a block of rows of one image. Operands: `operands.input` is read, `operands.workspace` written.
 package struct CopyInputParameters: BitwiseCopyable, Sendable {
   package var operands = ContractionOperands()
+  /// 2 or 4.
+  package var elementBytes = 4
   package var height = 1
   package var width = 1
   package var channels = 1

@@ -38,7 +38,7 @@ extension ContractionParameters {
   /// Sets what remains once the shape of the problem is known: tile, blocking, epilogue and scratch.
   mutating func finish(
     _ variant: ContractionVariant, _ wanted: ContractionBlocking?, _ epilogue: ContractionEpilogue,
-    concurrency: Int
+    concurrency: Int, inputHeight: Int, inputWidth: Int
   ) throws(ContractionPlanError) {
     tileRows = variant.rows
     tileColumns = variant.columns
@@ -51,14 +51,29 @@ extension ContractionParameters {
     hookRows = max(epilogue.hook?.rows ?? 0, variant.rows)
     let taps = window.taps
     pointersOffset = roundUp(try CheckedCount.product(taps, 8))
-    tilesOffset =
+    sumsOffset =
       pointersOffset + roundUp(try CheckedCount.product(blocking.pixels, taps, 8))
-    hookOffset = tilesOffset + roundUp(2 * tileRows * tileColumns * 4)
+    let sumRows = keepsAllSums ? blocking.pixels : tileRows
+    weightsBlockOffset = sumsOffset + roundUp(try CheckedCount.product(sumRows, tileColumns, 4))
+    let block =
+      formats.weights == .float32
+      ? 0 : try CheckedCount.product(blocking.taps, blocking.run, tileColumns, 4)
+    linesOffset = weightsBlockOffset + roundUp(block)
+    hookOffset = linesOffset
+    if formats.input != .float32 {
+      try setLines(height: inputHeight, width: inputWidth)
+      hookOffset += try lines.byteCount()
+    }
     var tasks = CheckedCount(batchCount)
     tasks.multiply(groups)
     tasks.multiply(pixelBlocks)
     tasks.multiply(panelBlocks)
     _ = try tasks.get()
+  }
+
+  /// Whether sums that are held in the scratch are held for all tiles of a panel, not for one at a time.
+  package var keepsAllSums: Bool {
+    hook != nil || blocking.taps < window.taps || blocking.run < window.run
   }
 
   private func bounded(_ wanted: ContractionBlocking) -> ContractionBlocking {
@@ -68,20 +83,24 @@ extension ContractionParameters {
     blocking.taps = max(1, min(blocking.taps, window.taps))
     blocking.run = max(1, min(blocking.run, window.run))
     if blocking.run < window.run { blocking.taps = 1 }
+    // Weights are widened once for all pixels of the task.
+    if formats.weights != .float32 { blocking.panelsOuter = true }
     return blocking
   }
 
   /// A blocking that is good on most machines.
   ///
   /// A block of weights stays in the second-level cache, beside the next one that is being fetched, while the pixels
-  /// of the task pass; their input stays there too.
+  /// of the task pass; their input stays there too. Weights that are widened come in blocks that are smaller, as they
+  /// are written and read at once.
   private func preferredBlocking(_ concurrency: Int) -> ContractionBlocking {
     let taps = window.taps
-    let depthBudget = max(1, 65_536 / tileColumns)
+    let widensWeights = formats.weights != .float32
+    let depthBudget = max(1, (widensWeights ? 16_384 : 65_536) / tileColumns)
     var blocking = ContractionBlocking(
       pixels: 1, panels: panelsPerGroup, taps: taps, run: window.run, panelsFastest: true,
       panelsOuter: true)
-    if taps * window.run > depthBudget && segmentLength > tileRows {
+    if taps * window.run > depthBudget && (widensWeights || segmentLength > tileRows) {
       let depthBlocks = (taps * window.run + depthBudget - 1) / depthBudget
       blocking.taps = max(1, (taps + depthBlocks - 1) / depthBlocks)
       let runBlocks = (window.run + depthBudget - 1) / depthBudget

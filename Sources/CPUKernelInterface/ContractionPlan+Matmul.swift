@@ -6,7 +6,8 @@ extension ContractionPlan {
   /// - `concurrency`: the threads that will share the tasks, for the preferred blocking.
   package init(
     _ matmul: MatmulGeometry, kernels: ContractionKernels, operands: ContractionOperands,
-    variant: Int? = nil, blocking: ContractionBlocking? = nil,
+    formats: ContractionFormats = ContractionFormats(), variant: Int? = nil,
+    blocking: ContractionBlocking? = nil,
     epilogue: ContractionEpilogue = ContractionEpilogue(), hasBias: Bool = false,
     concurrency: Int = 1
   ) throws(ContractionPlanError) {
@@ -15,10 +16,11 @@ extension ContractionPlan {
     geometry.mergeBatchIntoRows()
     var operands = operands
     var workspaceBytes = 0
-    let copy = try Self.copy(&geometry, &operands, &workspaceBytes)
+    let copy = try Self.copy(&geometry, &operands, formats, &workspaceBytes)
     let shape = try Self.variant(
       variant, kernels: kernels, rows: geometry.rows, columns: geometry.columns)
-    let packing = Self.packing(geometry, tileColumns: shape.columns)
+    var packing = Self.packing(geometry, tileColumns: shape.columns)
+    packing.elementBytes = formats.weights.byteCount
     let matrix = try CheckedCount.product(packing.panels, packing.depth, shape.columns)
 
     var parameters = ContractionParameters(tile: shape.tile, zeros: unknownZeros)
@@ -36,9 +38,11 @@ extension ContractionPlan {
         packing, geometry, matrix, &parameters, &operands, &workspaceBytes)
     }
     let layout = try ConstantLayout(
-      weights: geometry.weightsAreConstant ? matrix : 0, groups: 1, columns: geometry.columns,
-      paddedColumns: packing.panels * shape.columns, hasBias: hasBias, zeros: 1)
+      weights: geometry.weightsAreConstant ? matrix : 0, weightBytes: packing.elementBytes,
+      groups: 1, columns: geometry.columns, paddedColumns: packing.panels * shape.columns,
+      hasBias: hasBias, zeros: 1)
     parameters.operands = operands
+    parameters.formats = formats
     parameters.window.run = geometry.depth
     parameters.outputWidth = geometry.rows
     parameters.segmentLength = geometry.rows
@@ -48,7 +52,9 @@ extension ContractionPlan {
     parameters.batchCount = geometry.batchCount
     parameters.columns = geometry.columns
     parameters.panelsPerGroup = packing.panels
-    try parameters.finish(shape, blocking, epilogue, concurrency: concurrency)
+    try parameters.finish(
+      shape, blocking, epilogue, concurrency: concurrency, inputHeight: 1,
+      inputWidth: geometry.rows)
     self.init(
       kernels: kernels, core: .contraction(parameters), copy: copy, packing: runTimePacking,
       constants: geometry.weightsAreConstant ? packing : nil, layout: layout,
@@ -59,11 +65,12 @@ extension ContractionPlan {
   /// Replaces the input by a copy in the workspace where its rows are not contiguous.
   private static func copy(
     _ geometry: inout MatmulGeometry, _ operands: inout ContractionOperands,
-    _ workspaceBytes: inout Int
+    _ formats: ContractionFormats, _ workspaceBytes: inout Int
   ) throws(ContractionPlanError) -> CopyInputParameters? {
     guard geometry.inputDepthStride != 1 && geometry.depth > 1 else { return nil }
     var copy = CopyInputParameters()
     copy.operands = operands
+    copy.elementBytes = formats.input.byteCount
     copy.width = geometry.rows
     copy.paddedWidth = geometry.rows
     copy.channels = geometry.depth
@@ -86,7 +93,7 @@ extension ContractionPlan {
     }
     copy.batchCount = matrices
     copy.splitTasks()
-    workspaceBytes = roundUp(try CheckedCount.product(try count.get(), 4))
+    workspaceBytes = roundUp(try CheckedCount.product(try count.get(), copy.elementBytes))
     operands.input = operands.workspace
     geometry.inputRowStride = geometry.depth
     geometry.inputDepthStride = 1
@@ -130,8 +137,8 @@ extension ContractionPlan {
       matrices *= dimension.count
     }
     packing.batchCount = matrices
-    parameters.weightsOffset = workspaceBytes / 4
-    workspaceBytes += roundUp(try CheckedCount.product(try count.get(), 4))
+    parameters.weightsOffset = workspaceBytes / packing.elementBytes
+    workspaceBytes += roundUp(try CheckedCount.product(try count.get(), packing.elementBytes))
     operands.weights = operands.workspace
     return packing
   }

@@ -61,7 +61,7 @@ package struct ContractionPlan: Sendable {
 
   /// Packs constant weights and the bias, which has one element for each output channel.
   package func writeConstants(
-    to bytes: UnsafeMutableRawPointer, weights: UnsafePointer<Float>?, bias: UnsafePointer<Float>?
+    to bytes: UnsafeMutableRawPointer, weights: UnsafeRawPointer?, bias: UnsafePointer<Float>?
   ) {
     let layout = constantLayout
     bytes.initializeMemory(as: UInt8.self, repeating: 0, count: constantBytes)
@@ -94,11 +94,10 @@ package struct ContractionPlan: Sendable {
       steps.append(KernelStep(kernels.packWeights, packing, taskCount: packing.taskCount))
     }
     let layout = constantLayout
-    let weights = bytes.assumingMemoryBound(to: Float.self)
     let bias = hasBias ? (bytes + layout.bias).assumingMemoryBound(to: Float.self) : nil
     switch core {
     case .contraction(var parameters):
-      if constants != nil { parameters.weights = weights }
+      if constants != nil { parameters.weights = bytes }
       parameters.bias = bias
       parameters.zeros = (bytes + layout.zeros).assumingMemoryBound(to: Float.self)
       steps.append(
@@ -106,7 +105,7 @@ package struct ContractionPlan: Sendable {
           kernels.contraction, parameters, taskCount: parameters.taskCount,
           scratchBytes: scratchBytes))
     case .depthwise(var parameters):
-      parameters.weights = weights
+      parameters.weights = bytes
       parameters.bias = bias
       steps.append(
         KernelStep(
@@ -133,7 +132,7 @@ package struct ContractionPlan: Sendable {
   private var scratchBytes: Int {
     switch core {
     case .contraction(let parameters): parameters.hookOffset + hookScratchBytes
-    case .depthwise: hookScratchBytes
+    case .depthwise(let parameters): parameters.hookOffset + hookScratchBytes
     }
   }
 }
@@ -148,12 +147,13 @@ struct ConstantLayout: Sendable {
   var paddedColumns: Int
 
   init(
-    weights: Int, groups: Int, columns: Int, paddedColumns: Int, hasBias: Bool, zeros: Int
+    weights: Int, weightBytes: Int = 4, groups: Int, columns: Int, paddedColumns: Int,
+    hasBias: Bool, zeros: Int
   ) throws(ContractionPlanError) {
     self.groups = groups
     self.columns = columns
     self.paddedColumns = paddedColumns
-    bias = roundUp(try CheckedCount.product(weights, 4))
+    bias = roundUp(try CheckedCount.product(weights, weightBytes))
     self.zeros = bias + (hasBias ? roundUp(try CheckedCount.product(groups, paddedColumns, 4)) : 0)
     total = self.zeros + roundUp(try CheckedCount.product(zeros, 4))
   }

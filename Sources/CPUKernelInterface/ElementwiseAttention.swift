@@ -54,6 +54,9 @@ package struct AttentionParameters: BitwiseCopyable, @unchecked Sendable {
   package var query = AttentionStrides()
   package var key = AttentionStrides()
   package var value = AttentionStrides()
+  /// Of query, key and value.
+  package var format = ElementFormat.float32
+  package var maskFormat = ElementFormat.float32
   /// The strides along queries (`position`) and keys (`feature`).
   package var mask = AttentionStrides()
   package var maskKind = AttentionMask.none
@@ -77,6 +80,11 @@ package struct AttentionParameters: BitwiseCopyable, @unchecked Sendable {
   package var scoreOffset = 0
   package var resultOffset = 0
   package var pointerOffset = 0
+  // Where what is not stored as floats is widened.
+  package var wideKeyOffset = 0
+  package var wideValueOffset = 0
+  package var wideQueryOffset = 0
+  package var wideMaskOffset = 0
   package var epilogue: ElementwiseEpilogue
 
   package init(

@@ -4,8 +4,6 @@ package struct ElementwiseKernels: Sendable {
   package var pointwise: KernelFunction
   /// `BlockEpilogueParameters`.
   package var blockEpilogue: KernelEpilogue
-  /// The same for sums of integers.
-  package var sumsEpilogue: SumsEpilogue
   /// `ReductionParameters`.
   package var reduction: KernelFunction
   /// `ExtremumParameters`.
@@ -29,15 +27,13 @@ package struct ElementwiseKernels: Sendable {
   package var recurrence: KernelFunction
 
   package init(
-    pointwise: KernelFunction, blockEpilogue: KernelEpilogue,
-    sumsEpilogue: SumsEpilogue, reduction: KernelFunction,
+    pointwise: KernelFunction, blockEpilogue: KernelEpilogue, reduction: KernelFunction,
     extremum: KernelFunction, pooling: KernelFunction, rows: KernelFunction,
     groups: KernelFunction, copy: KernelFunction, gather: KernelFunction, attention: KernelFunction,
     resampling: KernelFunction, projection: KernelFunction, recurrence: KernelFunction
   ) {
     self.pointwise = pointwise
     self.blockEpilogue = blockEpilogue
-    self.sumsEpilogue = sumsEpilogue
     self.reduction = reduction
     self.extremum = extremum
     self.pooling = pooling

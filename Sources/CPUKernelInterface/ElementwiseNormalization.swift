@@ -13,6 +13,8 @@ package enum RowFunction: UInt8, BitwiseCopyable, Sendable {
 /// unit; its operands are the output, x and those of the epilogue.
 package struct RowParameters: BitwiseCopyable, @unchecked Sendable {
   package var loop: ElementwiseLoop
+  /// Of x.
+  package var format = ElementFormat.float32
   package var function: RowFunction
   package var epsilon: Float
   /// Places among the kernel's operands of vectors as long as a row, or -1.
@@ -50,6 +52,12 @@ package struct RowParameters: BitwiseCopyable, @unchecked Sendable {
 /// `isChannelsLast`, else the other way round. A unit holds whole groups and all positions.
 package struct GroupParameters: BitwiseCopyable, @unchecked Sendable {
   package var loop: ElementwiseLoop
+  /// Of x.
+  package var format = ElementFormat.float32
+  package var scaleFormat = ElementFormat.float32
+  package var biasFormat = ElementFormat.float32
+  /// Where in the scratch x is widened: all rows of a unit, `loop.columnChunk` apart.
+  package var inputOffset = 0
   package var isChannelsLast: Bool
   package var channelsPerGroup: Int
   package var epsilon: Float

@@ -19,6 +19,8 @@ package struct ResamplingAxis: BitwiseCopyable, @unchecked Sendable {
 /// channels; its operands are the output, x (only the batch's stride counts) and those of the epilogue.
 package struct ResamplingParameters: BitwiseCopyable, @unchecked Sendable {
   package var loop: ElementwiseLoop
+  /// Of x.
+  package var format = ElementFormat.float32
   package var axes: InlineArray<3, ResamplingAxis>
   /// Whether every result is one element.
   package var isCopy: Bool

@@ -126,33 +126,16 @@ package struct IntegerTileArguments {
   }
 }
 
-/// Code that makes results of a block of sums while it is in the first-level cache.
-///
-/// - `context`: what the preparer of the kernel passed.
-/// - `operands`: the operands of the kernel that calls.
-/// - `sums`, `sumStride`: the block's sums and the elements between its rows; they may be overwritten.
-/// - `output`, `outputStride`: the place of the block's first result, and the elements between rows.
-/// - `firstRow`, `firstColumn`: the position of the block in the whole result, as the linear index of the output
-///   pixel (batch, row, column) and the output channel.
-/// - `scratch`: bytes of the calling thread alone, aligned to 64, as many as the preparer asked for.
-package typealias SumsEpilogue =
-  @convention(c) (
-    _ context: UnsafeRawPointer, _ operands: UnsafePointer<UnsafeMutableRawPointer>,
-    _ sums: UnsafeMutablePointer<Int32>, _ sumStride: Int, _ output: UnsafeMutableRawPointer,
-    _ outputStride: Int, _ rows: Int, _ columns: Int, _ firstRow: Int, _ firstColumn: Int,
-    _ scratch: UnsafeMutableRawPointer
-  ) -> Void
-
-/// A `SumsEpilogue` with what it needs; the preparer keeps `context` alive as long as the kernel.
+/// A `KernelEpilogue` with what it needs; the preparer keeps `context` alive as long as the kernel.
 package struct SumsHook: @unchecked Sendable {
-  package var function: SumsEpilogue
+  package var function: KernelEpilogue
   package var context: UnsafeRawPointer
   package var scratchBytes: Int
   /// The bytes of one result.
   package var resultBytes: Int
 
   package init(
-    function: SumsEpilogue, context: UnsafeRawPointer, scratchBytes: Int, resultBytes: Int
+    function: KernelEpilogue, context: UnsafeRawPointer, scratchBytes: Int, resultBytes: Int
   ) {
     self.function = function
     self.context = context

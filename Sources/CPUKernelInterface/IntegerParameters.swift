@@ -64,7 +64,7 @@ package struct IntegerContractionParameters: BitwiseCopyable, @unchecked Sendabl
   package var epilogue: IntegerEpilogue
   package var resultBytes = 4
   package var residualBytes = 1
-  package var hook: SumsEpilogue?
+  package var hook: KernelEpilogue?
   package var hookContext: UnsafeRawPointer?
 
   // Byte offsets in the scratch: tap offsets, pointers, sums, the hook's own.
@@ -190,7 +190,7 @@ package struct IntegerDepthwiseParameters: BitwiseCopyable, @unchecked Sendable 
   package var epilogue: IntegerEpilogue
   package var resultBytes = 4
   package var residualBytes = 1
-  package var hook: SumsEpilogue?
+  package var hook: KernelEpilogue?
   package var hookContext: UnsafeRawPointer?
   /// The hook's scratch follows the sums.
   package var hookOffset = 0

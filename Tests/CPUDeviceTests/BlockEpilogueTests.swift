@@ -53,9 +53,9 @@ import Testing
             image / shape[1] * output.strides[0] + image % shape[1] * output.strides[1]
             + first * output.strides[2] + column
           epilogue.hook.function(
-            epilogue.hook.context, operands,
-            (base + offset * 4).assumingMemoryBound(to: Float.self), min(2, width - first),
-            min(16, 33 - column), output.strides[2], image * width + first, column, scratch.base)
+            epilogue.hook.context, operands, base + offset * 4, output.strides[2],
+            base + offset * 4, output.strides[2], min(2, width - first), min(16, 33 - column),
+            image * width + first, column, scratch.base)
         }
       }
     }

@@ -18,10 +18,19 @@ struct ContractionDriver {
   /// `[tile of the pixel block][tap][row]`.
   let pointers: UnsafeMutablePointer<UnsafePointer<Float>>
   let tapOffsets: UnsafeMutablePointer<Int>
-  /// Two tiles, of results and of residuals, for panels that are not full.
-  let edgeTile: UnsafeMutablePointer<Float>
-
+  /// `[pixel][column]` of one panel, where sums cannot wait in the output.
+  let sums: UnsafeMutablePointer<Float>
+  /// Whether the sums of all tiles are held at a time.
+  let keepsAllSums: Bool
+  let weightsBlock: UnsafeMutablePointer<Float>
+  let inputLines: InputLines?
+  /// Where the pointers go: of the input itself, or of its lines in the scratch.
+  let inputStrides: ContractionStrides
   let taps: Int
+  // Bytes of an element.
+  let weightsSize: Int
+  let outputSize: Int
+  let residualSize: Int
 
   // The task.
   var pointersKey = -1
@@ -33,10 +42,10 @@ struct ContractionDriver {
   var longTiles = 0
   var firstColumn = 0
   var linearRow = 0
-  var weights: UnsafePointer<Float>
+  var weights: UnsafeRawPointer
   var bias: UnsafePointer<Float>?
-  var output: UnsafeMutablePointer<Float>
-  var residual: UnsafePointer<Float>?
+  var output: UnsafeMutableRawPointer
+  var residual: UnsafeRawPointer?
 
   init(
     _ parameters: UnsafePointer<ContractionParameters>,
@@ -47,17 +56,25 @@ struct ContractionDriver {
     tapOffsets = scratch.assumingMemoryBound(to: Int.self)
     pointers = (scratch + parameters.pointee.pointersOffset).assumingMemoryBound(
       to: UnsafePointer<Float>.self)
-    edgeTile = (scratch + parameters.pointee.tilesOffset).assumingMemoryBound(to: Float.self)
-    hookScratch = scratch + parameters.pointee.hookOffset
-    output = operands[parameters.pointee.operands.output].assumingMemoryBound(to: Float.self)
-    weights = UnsafePointer(output)
+    let p = parameters.pointee
+    sums = (scratch + p.sumsOffset).assumingMemoryBound(to: Float.self)
+    keepsAllSums = p.keepsAllSums
+    weightsBlock = (scratch + p.weightsBlockOffset).assumingMemoryBound(to: Float.self)
+    hookScratch = scratch + p.hookOffset
+    weightsSize = p.formats.weights.size
+    outputSize = p.formats.output.size
+    residualSize = p.formats.residual.size
+    inputLines = InputLines(p.lines, p.formats.input, scratch + p.linesOffset)
+    inputStrides = inputLines.map(\.strides) ?? p.input
+    output = operands[p.operands.output]
+    weights = UnsafeRawPointer(output)
     let window = parameters.pointee.window
     taps = window.height &* window.width
     for y in 0..<window.height {
       for x in 0..<window.width {
         tapOffsets[y &* window.width &+ x] =
-          y &* window.dilationHeight &* parameters.pointee.input.row
-          &+ x &* window.dilationWidth &* parameters.pointee.input.pixel
+          y &* window.dilationHeight &* inputStrides.row
+          &+ x &* window.dilationWidth &* inputStrides.pixel
       }
     }
   }
@@ -116,21 +133,20 @@ struct ContractionDriver {
 
     let places = p.pointee.operands
     output =
-      operands[places.output].assumingMemoryBound(to: Float.self)
+      operands[places.output]
       + (offsets.output &+ image &* p.pointee.output.batch &+ row &* p.pointee.output.row
-        &+ firstPixel &* p.pointee.output.pixel &+ firstColumn)
+        &+ firstPixel &* p.pointee.output.pixel &+ firstColumn) &* outputSize
     residual = nil
     if places.residual >= 0 {
       residual =
-        UnsafePointer(operands[places.residual].assumingMemoryBound(to: Float.self))
+        UnsafeRawPointer(operands[places.residual])
         + (offsets.residual &+ image &* p.pointee.residual.batch &+ row &* p.pointee.residual.row
-          &+ firstPixel &* p.pointee.residual.pixel &+ firstColumn)
+          &+ firstPixel &* p.pointee.residual.pixel &+ firstColumn) &* residualSize
     }
     let factors =
       p.pointee.weights
-      ?? UnsafePointer(operands[places.weights].assumingMemoryBound(to: Float.self))
-      + p.pointee.weightsOffset
-    weights = factors + (offsets.weights &+ group &* p.pointee.weightsGroupStride)
+      ?? UnsafeRawPointer(operands[places.weights]) + p.pointee.weightsOffset &* weightsSize
+    weights = factors + (offsets.weights &+ group &* p.pointee.weightsGroupStride) &* weightsSize
     bias = p.pointee.bias.map {
       $0 + group &* p.pointee.panelsPerGroup &* p.pointee.tileColumns
     }
@@ -138,9 +154,14 @@ struct ContractionDriver {
     let key = matrix &* p.pointee.pixelBlocks &+ pixelBlock
     if key == pointersKey { return }
     pointersKey = key
-    let input = operands[places.input].assumingMemoryBound(to: Float.self)
-    fillPointers(
-      UnsafePointer(input) + (offsets.input &+ group &* p.pointee.inputGroupStride), pixelOfImages)
+    let inputOffset = offsets.input &+ group &* p.pointee.inputGroupStride
+    let input = UnsafeRawPointer(operands[places.input])
+    if let inputLines {
+      let block = p.pointee.lineBlock(pixelOfImages, pixels)
+      fillPointers(inputLines.widen(input, inputOffset, block), pixelOfImages)
+    } else {
+      fillPointers(input.assumingMemoryBound(to: Float.self) + inputOffset, pixelOfImages)
+    }
   }
 
   @inline(__always)
@@ -160,8 +181,8 @@ struct ContractionDriver {
         let left = x &* window.strideWidth &- window.padLeft
         let base =
           input
-          + (image &* p.pointee.input.batch &+ top &* p.pointee.input.row
-            &+ left &* p.pointee.input.pixel)
+          + (image &* inputStrides.batch &+ top &* inputStrides.row
+            &+ left &* inputStrides.pixel)
         if window.isPadded && !isInside(window, top, left) {
           fillBorder(table + row, rows, base, top, left)
         } else {
@@ -213,23 +234,29 @@ struct ContractionDriver {
     let p = parameters
     let column = panel &* p.pointee.tileColumns
     let columns = min(p.pointee.tileColumns, p.pointee.columns &- column)
-    let panelWeights = weights + panel &* p.pointee.weightsPanelStride
-    if columns < p.pointee.tileColumns {
-      for tile in firstTile..<endTile { runEdge(panelWeights, column, columns, tile) }
-    } else {
-      runBlocks(panelWeights, column, firstTile, endTile)
-    }
-    if p.pointee.hook != nil { callHook(column, columns, firstTile, endTile) }
+    let panelWeights = weights + panel &* p.pointee.weightsPanelStride &* weightsSize
+    let loadsResidual =
+      residual != nil && (columns < p.pointee.tileColumns || residualSize != 4)
+    let holdsSums =
+      columns < p.pointee.tileColumns || outputSize != 4 || loadsResidual
+    let panel = ContractionPanel(
+      column: column, columns: columns, holdsSums: holdsSums, loadsResidual: loadsResidual)
+    runBlocks(panelWeights, panel, firstTile, endTile)
+    if p.pointee.hook != nil { callHook(panel, firstRow(firstTile)..<firstRow(endTile)) }
   }
 
-  private func arguments(_ panelWeights: UnsafePointer<Float>, _ column: Int)
-    -> ContractionTileArguments
-  {
+  /// The sums of a row, and of those that follow, while they are held in the scratch.
+  @inline(__always)
+  private func heldSums(_ row: Int) -> UnsafeMutablePointer<Float> {
+    sums + (keepsAllSums ? row &* parameters.pointee.tileColumns : 0)
+  }
+
+  private func arguments(_ column: Int) -> ContractionTileArguments {
     let p = parameters
     var arguments = ContractionTileArguments(
       pointers: UnsafePointer(pointers), taps: taps, firstElement: 0,
-      elements: p.pointee.window.run, weights: panelWeights,
-      weightsRowStride: p.pointee.weightsRowStride, output: output,
+      elements: p.pointee.window.run, weights: UnsafePointer(weightsBlock),
+      weightsRowStride: p.pointee.tileColumns, output: sums,
       outputStride: p.pointee.output.pixel, rows: 0)
     arguments.bias = bias.map { $0 + column }
     arguments.residualStride = p.pointee.residual.pixel
@@ -241,12 +268,14 @@ struct ContractionDriver {
 
   /// The blocks of the reduction in turn, each for all tiles.
   private func runBlocks(
-    _ panelWeights: UnsafePointer<Float>, _ column: Int, _ firstTile: Int, _ endTile: Int
+    _ panelWeights: UnsafeRawPointer, _ panel: ContractionPanel, _ firstTile: Int, _ endTile: Int
   ) {
     let p = parameters
     let window = p.pointee.window
     let blocking = p.pointee.blocking
-    var block = arguments(panelWeights, column)
+    var block = arguments(panel.column)
+    if panel.holdsSums { block.outputStride = p.pointee.tileColumns }
+    block.accumulatedStride = block.outputStride
     var firstTap = 0
     while firstTap < taps {
       block.taps = min(blocking.taps, taps &- firstTap)
@@ -254,77 +283,138 @@ struct ContractionDriver {
       while firstElement < window.run {
         block.firstElement = firstElement
         block.elements = min(blocking.run, window.run &- firstElement)
-        block.weights =
+        let isFirst = firstTap == 0 && firstElement == 0
+        let source =
           panelWeights
-          + (firstTap &* window.run &+ firstElement) &* p.pointee.weightsRowStride
-        block.accumulates = firstTap > 0 || firstElement > 0
+          + (firstTap &* window.run &+ firstElement) &* p.pointee.weightsRowStride &* weightsSize
+        let depth = block.taps &* block.elements
+        setWeights(&block, source, depth)
         firstElement &+= block.elements
         block.finishes = firstTap &+ block.taps == taps && firstElement == window.run
-        let depth = block.taps &* block.elements
         for tile in firstTile..<endTile {
           let row = firstRow(tile)
-          block.prefetch = prefetchStart(block.weights, depth, tile &- firstTile)
+          block.prefetch = prefetchStart(source, depth, tile &- firstTile)
           block.rows = firstRow(tile &+ 1) &- row
           block.pointers =
             UnsafePointer(pointers) + (row &* taps &+ firstTap &* block.rows)
-          block.output = output + (row &* p.pointee.output.pixel &+ column)
-          block.residual = residual.map { $0 + (row &* p.pointee.residual.pixel &+ column) }
-          withUnsafePointer(to: block) { p.pointee.tile(UnsafeRawPointer($0)) }
+          run(&block, panel, row, isFirst: isFirst)
         }
       }
       firstTap &+= block.taps
     }
   }
 
+  /// One block of the reduction for one tile.
+  @inline(__always)
+  private func run(
+    _ block: inout ContractionTileArguments, _ panel: ContractionPanel, _ row: Int, isFirst: Bool
+  ) {
+    let p = parameters
+    let place = output + (row &* p.pointee.output.pixel &+ panel.column) &* outputSize
+    block.output = panel.holdsSums ? heldSums(row) : place.assumingMemoryBound(to: Float.self)
+    if isFirst, let residual {
+      let source = residual + (row &* p.pointee.residual.pixel &+ panel.column) &* residualSize
+      if panel.loadsResidual {
+        loadResidual(source, panel, block.output, block.rows)
+      } else {
+        block.residual = source.assumingMemoryBound(to: Float.self)
+      }
+    }
+    block.accumulated = isFirst && !panel.loadsResidual ? nil : UnsafePointer(block.output)
+    withUnsafePointer(to: block) { p.pointee.tile(UnsafeRawPointer($0)) }
+    if panel.holdsSums, block.finishes, p.pointee.hook == nil {
+      NumberConversion.narrow(
+        NumberRows(block.output, p.pointee.tileColumns), place, p.pointee.output.pixel,
+        p.pointee.formats.output, rows: block.rows, columns: panel.columns)
+    }
+  }
+
+  /// Makes the residual what held sums start from.
+  private func loadResidual(
+    _ source: UnsafeRawPointer, _ panel: ContractionPanel, _ target: UnsafeMutablePointer<Float>,
+    _ rows: Int
+  ) {
+    let p = parameters
+    let width = p.pointee.tileColumns
+    NumberConversion.widen(
+      source, p.pointee.residual.pixel, p.pointee.formats.residual, NumberRows(target, width),
+      rows: rows, columns: panel.columns)
+    if panel.columns == width { return }
+    for row in 0..<rows {
+      (target + (row &* width &+ panel.columns)).update(
+        repeating: 0, count: width &- panel.columns)
+    }
+  }
+
+  /// The weights of a block, where they lie or widened.
+  @inline(__always)
+  private func setWeights(
+    _ block: inout ContractionTileArguments, _ source: UnsafeRawPointer, _ depth: Int
+  ) {
+    let p = parameters
+    let stride = p.pointee.weightsRowStride
+    if weightsSize == 4 {
+      block.weights = source.assumingMemoryBound(to: Float.self)
+      block.weightsRowStride = stride
+      return
+    }
+    let width = p.pointee.tileColumns
+    if stride == width {
+      NumberConversion.widen(source, p.pointee.formats.weights, weightsBlock, depth &* width)
+      return
+    }
+    for row in 0..<depth {
+      NumberConversion.widen(
+        source + row &* stride &* weightsSize, p.pointee.formats.weights,
+        weightsBlock + row &* width, width)
+    }
+  }
+
   /// What a tile fetches of the block of weights that follows, while it works on a block of `depth`.
   @inline(__always)
-  private func prefetchStart(_ weights: UnsafePointer<Float>, _ depth: Int, _ tile: Int)
-    -> UnsafePointer<Float>
+  private func prefetchStart(_ weights: UnsafeRawPointer, _ depth: Int, _ tile: Int)
+    -> UnsafeRawPointer
   {
-    let block = depth &* parameters.pointee.weightsRowStride
-    let fetched = tile &* depth &* 8
+    let block = depth &* parameters.pointee.weightsRowStride &* weightsSize
+    let fetched = tile &* depth &* 32
     return fetched < block ? weights + (block &+ fetched) : weights
   }
 
-  /// A tile of a panel that has fewer columns than the tile, by way of the scratch.
-  private func runEdge(
-    _ panelWeights: UnsafePointer<Float>, _ column: Int, _ columns: Int, _ tile: Int
-  ) {
-    let p = parameters
-    let row = firstRow(tile)
-    let width = p.pointee.tileColumns
-    var edge = arguments(panelWeights, column)
-    edge.rows = firstRow(tile &+ 1) &- row
-    edge.pointers = UnsafePointer(pointers) + row &* taps
-    edge.output = edgeTile
-    edge.outputStride = width
-    if let residual {
-      let tail = edgeTile + p.pointee.tileRows &* width
-      for r in 0..<edge.rows {
-        let source = residual + ((row &+ r) &* p.pointee.residual.pixel &+ column)
-        for c in 0..<width { tail[r &* width &+ c] = c < columns ? source[c] : 0 }
-      }
-      edge.residual = UnsafePointer(tail)
-      edge.residualStride = width
-    }
-    withUnsafePointer(to: edge) { p.pointee.tile(UnsafeRawPointer($0)) }
-    for r in 0..<edge.rows {
-      let target = output + ((row &+ r) &* p.pointee.output.pixel &+ column)
-      target.update(from: edgeTile + r &* width, count: columns)
-    }
-  }
-
-  private func callHook(_ column: Int, _ columns: Int, _ firstTile: Int, _ endTile: Int) {
+  private func callHook(_ panel: ContractionPanel, _ rows: Range<Int>) {
     let p = parameters
     guard let hook = p.pointee.hook, let context = p.pointee.hookContext else { return }
-    let end = firstRow(endTile)
-    var row = firstRow(firstTile)
-    while row < end {
-      let rows = min(max(p.pointee.hookRows, 1), end &- row)
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let count = min(max(p.pointee.hookRows, 1), rows.upperBound &- row)
+      let target = output + (row &* p.pointee.output.pixel &+ panel.column) &* outputSize
+      let results = panel.holdsSums ? UnsafeMutableRawPointer(heldSums(row)) : target
       hook(
-        context, operands, output + (row &* p.pointee.output.pixel &+ column), rows, columns,
-        p.pointee.output.pixel, linearRow &+ row, firstColumn &+ column, hookScratch)
-      row &+= rows
+        context, operands, results,
+        panel.holdsSums ? p.pointee.tileColumns : p.pointee.output.pixel, target,
+        p.pointee.output.pixel, count, panel.columns, linearRow &+ row,
+        firstColumn &+ panel.column, hookScratch)
+      row &+= count
+    }
+  }
+}
+
+/// The columns of one panel of weights.
+private struct ContractionPanel {
+  let column: Int
+  let columns: Int
+  /// Whether sums are held in the scratch until they are complete.
+  let holdsSums: Bool
+  /// Whether held sums start from the residual, which the tile cannot read itself.
+  let loadsResidual: Bool
+}
+
+extension ElementFormat {
+  /// The bytes of a number.
+  @inline(__always)
+  var size: Int {
+    switch self {
+    case .float16, .bfloat16: 2
+    default: 4
     }
   }
 }

@@ -149,7 +149,7 @@ import CPUIntrinsics
 extension Lanes {
   /// Asks for a cache line that will be read.
   @inline(__always)
-  static func prefetch(_ p: UnsafePointer<Float>) {
+  static func prefetch(_ p: UnsafeRawPointer) {
     prefetchForReading(p)
   }
 

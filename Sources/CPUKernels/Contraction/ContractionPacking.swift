@@ -6,9 +6,21 @@ func runPackWeights(
   _ firstTask: Int, _ endTask: Int, _ scratch: UnsafeMutableRawPointer
 ) {
   let p = parameters.assumingMemoryBound(to: PackParameters.self)
-  let source = operands[p.pointee.operands.weights].assumingMemoryBound(to: Float.self)
+  if p.pointee.elementBytes == 2 {
+    packWeights(UInt16.self, p, operands, firstTask, endTask)
+  } else {
+    packWeights(UInt32.self, p, operands, firstTask, endTask)
+  }
+}
+
+@inline(__always)
+private func packWeights<Element: FixedWidthInteger & BitwiseCopyable>(
+  _ type: Element.Type, _ p: UnsafePointer<PackParameters>,
+  _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ firstTask: Int, _ endTask: Int
+) {
+  let source = operands[p.pointee.operands.weights].assumingMemoryBound(to: Element.self)
   let target = (operands[p.pointee.operands.workspace] + p.pointee.workspaceOffset)
-    .assumingMemoryBound(to: Float.self)
+    .assumingMemoryBound(to: Element.self)
   let panelElements = p.pointee.depth &* p.pointee.tileColumns
   for task in firstTask..<endTask {
     let (matrix, panel) = task.quotientAndRemainder(dividingBy: p.pointee.panels)
@@ -32,9 +44,10 @@ private func batchOffsets(_ batch: ContractionBatch, _ index: Int) -> (input: In
   return offsets
 }
 
-private func packPanel(
-  _ p: UnsafePointer<PackParameters>, _ panel: Int, _ source: UnsafePointer<Float>,
-  _ target: UnsafeMutablePointer<Float>
+@inline(__always)
+private func packPanel<Element: FixedWidthInteger & BitwiseCopyable>(
+  _ p: UnsafePointer<PackParameters>, _ panel: Int, _ source: UnsafePointer<Element>,
+  _ target: UnsafeMutablePointer<Element>
 ) {
   let width = p.pointee.tileColumns
   let first = panel &* width
@@ -67,9 +80,10 @@ private func packPanel(
 
 /// `target[channel][column] = source[channel][column]` with any strides, in blocks of 16 channels, so that both sides
 /// stay in the first-level cache.
-private func packTransposed(
-  _ source: UnsafePointer<Float>, _ columnStride: Int, _ channelStride: Int, _ channels: Int,
-  _ columns: Int, _ target: UnsafeMutablePointer<Float>, _ width: Int
+@inline(__always)
+private func packTransposed<Element: BitwiseCopyable>(
+  _ source: UnsafePointer<Element>, _ columnStride: Int, _ channelStride: Int, _ channels: Int,
+  _ columns: Int, _ target: UnsafeMutablePointer<Element>, _ width: Int
 ) {
   var first = 0
   while first < channels {
@@ -88,9 +102,21 @@ func runCopyInput(
   _ firstTask: Int, _ endTask: Int, _ scratch: UnsafeMutableRawPointer
 ) {
   let p = parameters.assumingMemoryBound(to: CopyInputParameters.self)
-  let source = operands[p.pointee.operands.input].assumingMemoryBound(to: Float.self)
+  if p.pointee.elementBytes == 2 {
+    copyInput(UInt16.self, p, operands, firstTask, endTask)
+  } else {
+    copyInput(UInt32.self, p, operands, firstTask, endTask)
+  }
+}
+
+@inline(__always)
+private func copyInput<Element: FixedWidthInteger & BitwiseCopyable>(
+  _ type: Element.Type, _ p: UnsafePointer<CopyInputParameters>,
+  _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ firstTask: Int, _ endTask: Int
+) {
+  let source = operands[p.pointee.operands.input].assumingMemoryBound(to: Element.self)
   let target = (operands[p.pointee.operands.workspace] + p.pointee.workspaceOffset)
-    .assumingMemoryBound(to: Float.self)
+    .assumingMemoryBound(to: Element.self)
   let rowElements = p.pointee.paddedWidth &* p.pointee.channels
   for task in firstTask..<endTask {
     let (blockOfRows, pixelBlock) = task.quotientAndRemainder(dividingBy: p.pointee.pixelBlocks)
@@ -107,9 +133,10 @@ func runCopyInput(
   }
 }
 
-private func copyRow(
-  _ p: UnsafePointer<CopyInputParameters>, _ source: UnsafePointer<Float>, _ row: Int,
-  _ target: UnsafeMutablePointer<Float>, _ firstPixel: Int, _ endPixel: Int
+@inline(__always)
+private func copyRow<Element: FixedWidthInteger & BitwiseCopyable>(
+  _ p: UnsafePointer<CopyInputParameters>, _ source: UnsafePointer<Element>, _ row: Int,
+  _ target: UnsafeMutablePointer<Element>, _ firstPixel: Int, _ endPixel: Int
 ) {
   let channels = p.pointee.channels
   let y = row &- p.pointee.padTop

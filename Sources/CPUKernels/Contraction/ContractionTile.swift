@@ -14,8 +14,8 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
   static func compute(_ raw: UnsafeRawPointer) {
     let arguments = raw.assumingMemoryBound(to: ContractionTileArguments.self)
     var tile = ContractionTile()
-    if arguments.pointee.accumulates {
-      tile.addRows(UnsafePointer(arguments.pointee.output), arguments.pointee.outputStride)
+    if let accumulated = arguments.pointee.accumulated {
+      tile.addRows(accumulated, arguments.pointee.accumulatedStride)
     } else if let residual = arguments.pointee.residual {
       // Before anything is stored: the residual may lie where the output does.
       tile.addRows(residual, arguments.pointee.residualStride)
@@ -43,7 +43,7 @@ struct ContractionTile<let rows: Int, let vectors: Int> {
           addProduct(inputs, k, weights)
           addProduct(inputs, k &+ 1, weights + stride)
           Lanes.prefetch(prefetch)
-          prefetch += 16
+          prefetch += 64
           weights += 2 &* stride
           k &+= 2
         }

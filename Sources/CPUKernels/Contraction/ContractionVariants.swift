@@ -1,5 +1,6 @@
 import CPUKernelInterface
 
+// Loops over ten rows and more are not unrolled, and their sums would not stay in registers.
 #if NEEDLETAIL_AVX512
   func contractionVariants() -> [ContractionVariant] {
     let width = Lanes.count
@@ -7,8 +8,8 @@ import CPUKernelInterface
       ContractionVariant(rows: 6, columns: 4 * width) { tile4($0) },
       ContractionVariant(rows: 8, columns: 3 * width) { tile3($0) },
       ContractionVariant(rows: 5, columns: 5 * width) { tile5($0) },
-      ContractionVariant(rows: 10, columns: 2 * width) { tile2($0) },
-      ContractionVariant(rows: 14, columns: 1 * width) { tile1($0) },
+      ContractionVariant(rows: 9, columns: 2 * width) { tile2($0) },
+      ContractionVariant(rows: 9, columns: 1 * width) { tile1($0) },
     ]
   }
 
@@ -23,12 +24,7 @@ import CPUKernelInterface
     case 6: ContractionTile<6, 1>.compute(arguments)
     case 7: ContractionTile<7, 1>.compute(arguments)
     case 8: ContractionTile<8, 1>.compute(arguments)
-    case 9: ContractionTile<9, 1>.compute(arguments)
-    case 10: ContractionTile<10, 1>.compute(arguments)
-    case 11: ContractionTile<11, 1>.compute(arguments)
-    case 12: ContractionTile<12, 1>.compute(arguments)
-    case 13: ContractionTile<13, 1>.compute(arguments)
-    default: ContractionTile<14, 1>.compute(arguments)
+    default: ContractionTile<9, 1>.compute(arguments)
     }
   }
 
@@ -43,8 +39,7 @@ import CPUKernelInterface
     case 6: ContractionTile<6, 2>.compute(arguments)
     case 7: ContractionTile<7, 2>.compute(arguments)
     case 8: ContractionTile<8, 2>.compute(arguments)
-    case 9: ContractionTile<9, 2>.compute(arguments)
-    default: ContractionTile<10, 2>.compute(arguments)
+    default: ContractionTile<9, 2>.compute(arguments)
     }
   }
 
@@ -90,7 +85,7 @@ import CPUKernelInterface
     return [
       ContractionVariant(rows: 6, columns: 2 * width) { tile2($0) },
       ContractionVariant(rows: 4, columns: 3 * width) { tile3($0) },
-      ContractionVariant(rows: 10, columns: 1 * width) { tile1($0) },
+      ContractionVariant(rows: 9, columns: 1 * width) { tile1($0) },
     ]
   }
 
@@ -105,8 +100,7 @@ import CPUKernelInterface
     case 6: ContractionTile<6, 1>.compute(arguments)
     case 7: ContractionTile<7, 1>.compute(arguments)
     case 8: ContractionTile<8, 1>.compute(arguments)
-    case 9: ContractionTile<9, 1>.compute(arguments)
-    default: ContractionTile<10, 1>.compute(arguments)
+    default: ContractionTile<9, 1>.compute(arguments)
     }
   }
 

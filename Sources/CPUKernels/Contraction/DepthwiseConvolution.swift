@@ -21,16 +21,19 @@ func runDepthwise(
       let channel = vector &* Lanes.count
       vector = min(vector &+ p.pointee.vectorsPerPass, endVector)
       let channels = min(vector &* Lanes.count, p.pointee.channels) &- channel
-      var row = DepthwiseRow(p, operands, channel, channels)
+      var row = DepthwiseRow(p, operands, channel, channels, scratch)
+      row.enter(p, operands, image, firstRow..<endRow, scratch)
       for y in firstRow..<endRow {
         row.move(p, operands, image, y)
         row.compute()
-        if let hook = p.pointee.hook, let context = p.pointee.hookContext {
-          hook(
-            context, operands, row.output, p.pointee.outputWidth, channels,
-            p.pointee.output.pixel,
-            (image &* p.pointee.outputHeight &+ y) &* p.pointee.outputWidth, channel, scratch)
-        }
+        row.finish(p)
+        guard let hook = p.pointee.hook, let context = p.pointee.hookContext else { continue }
+        hook(
+          context, operands, UnsafeMutableRawPointer(row.output), row.outputStride, row.place,
+          p.pointee.output.pixel,
+          p.pointee.outputWidth, channels,
+          (image &* p.pointee.outputHeight &+ y) &* p.pointee.outputWidth, channel,
+          scratch + p.pointee.hookOffset)
       }
     }
   }
@@ -46,12 +49,17 @@ private struct DepthwiseRow {
   let step: Int
   let dilation: Int
   let padLeft: Int
-  // In elements of the input.
+  // In elements of the input, or of its lines in the scratch.
+  let inputStrides: ContractionStrides
   let pixelStride: Int
   let tapRowStride: Int
   let outputStride: Int
   let residualStride: Int
   let weightsStride: Int
+  let inputLines: InputLines?
+  /// Whether rows of results, and of the residual, are held in the scratch.
+  let holdsResults: Bool
+  let holdsResidual: Bool
   let bias: UnsafePointer<Float>?
   let activation: Int
   let lower: Float
@@ -63,10 +71,16 @@ private struct DepthwiseRow {
   var residual: UnsafePointer<Float>?
   var weights: UnsafePointer<Float>
   var tapRows = 0
+  /// The final place of the row's results.
+  var place: UnsafeMutableRawPointer
+  /// The first pixel of all images, and the weights of the block of channels.
+  private var firstInput: UnsafePointer<Float>
+  private let firstWeights: UnsafePointer<Float>
+  private let heldResidual: UnsafeMutablePointer<Float>
 
   init(
     _ p: UnsafePointer<DepthwiseParameters>, _ operands: UnsafePointer<UnsafeMutableRawPointer>,
-    _ firstChannel: Int, _ channels: Int
+    _ firstChannel: Int, _ channels: Int, _ scratch: UnsafeMutableRawPointer
   ) {
     self.firstChannel = firstChannel
     self.channels = channels
@@ -76,18 +90,58 @@ private struct DepthwiseRow {
     step = p.pointee.window.strideWidth
     dilation = p.pointee.window.dilationWidth
     padLeft = p.pointee.window.padLeft
-    pixelStride = p.pointee.input.pixel
-    tapRowStride = p.pointee.window.dilationHeight &* p.pointee.input.row
-    outputStride = p.pointee.output.pixel
-    residualStride = p.pointee.residual.pixel
+    let formats = p.pointee.formats
+    inputLines = InputLines(
+      p.pointee.lines.narrowed(to: channels), formats.input, scratch + p.pointee.linesOffset)
+    inputStrides = inputLines.map(\.strides) ?? p.pointee.input
+    pixelStride = inputStrides.pixel
+    tapRowStride = p.pointee.window.dilationHeight &* inputStrides.row
+    holdsResults = formats.output.size != 4
+    holdsResidual = formats.residual.size != 4
+    outputStride = holdsResults ? channels : p.pointee.output.pixel
+    residualStride = holdsResidual ? channels : p.pointee.residual.pixel
     weightsStride = p.pointee.window.height &* width &* Lanes.count
     bias = p.pointee.bias.map { $0 + firstChannel }
     activation = p.pointee.activation
     lower = p.pointee.lower
     upper = p.pointee.upper
-    weights = p.pointee.weights
-    output = operands[p.pointee.operands.output].assumingMemoryBound(to: Float.self)
-    input = UnsafePointer(output)
+    let taps = p.pointee.window.height &* width
+    let packed = p.pointee.weights + firstChannel &* taps &* formats.weights.size
+    if formats.weights.size == 4 {
+      firstWeights = packed.assumingMemoryBound(to: Float.self)
+    } else {
+      let widened = (scratch + p.pointee.weightsOffset).assumingMemoryBound(to: Float.self)
+      let vectors = (channels &+ Lanes.count &- 1) / Lanes.count
+      NumberConversion.widen(
+        packed, formats.weights, widened, vectors &* Lanes.count &* taps)
+      firstWeights = UnsafePointer(widened)
+    }
+    weights = firstWeights
+    place = operands[p.pointee.operands.output]
+    output = (holdsResults ? scratch : place).assumingMemoryBound(to: Float.self)
+    heldResidual = (scratch + p.pointee.residualOffset).assumingMemoryBound(to: Float.self)
+    input = UnsafePointer(place.assumingMemoryBound(to: Float.self))
+    firstInput = input
+  }
+
+  /// Prepares for some output rows of an image.
+  mutating func enter(
+    _ p: UnsafePointer<DepthwiseParameters>, _ operands: UnsafePointer<UnsafeMutableRawPointer>,
+    _ image: Int, _ rows: Range<Int>, _ scratch: UnsafeMutableRawPointer
+  ) {
+    let source = UnsafeRawPointer(operands[p.pointee.operands.input])
+    guard let inputLines else {
+      firstInput = source.assumingMemoryBound(to: Float.self) + firstChannel
+      return
+    }
+    let height = p.pointee.window.inputHeight
+    let (first, last) = p.pointee.window.inputLines(
+      rows.lowerBound, rows.upperBound &- 1, height: height)
+    firstInput = inputLines.widen(
+      source, firstChannel,
+      ContractionLineBlock(
+        line: image &* height &+ first, lines: last &- first &+ 1, position: 0,
+        positions: inputWidth))
   }
 
   /// Goes to output row `y`, with the kernel rows that lie inside.
@@ -104,20 +158,35 @@ private struct DepthwiseRow {
     while end > first && top &+ (end &- 1) &* dilation >= height { end &-= 1 }
     tapRows = end &- first
     input =
-      UnsafePointer(operands[p.pointee.operands.input].assumingMemoryBound(to: Float.self))
-      + (image &* p.pointee.input.batch &+ firstChannel
-        &+ (top &+ first &* dilation) &* p.pointee.input.row)
-    weights =
-      p.pointee.weights
-      + (firstChannel &* p.pointee.window.height &* width &+ first &* width &* Lanes.count)
-    output =
-      operands[p.pointee.operands.output].assumingMemoryBound(to: Float.self)
+      firstInput
+      + (image &* inputStrides.batch &+ (top &+ first &* dilation) &* inputStrides.row)
+    weights = firstWeights + first &* width &* Lanes.count
+    place =
+      operands[p.pointee.operands.output]
       + (image &* p.pointee.output.batch &+ y &* p.pointee.output.row &+ firstChannel)
-    if p.pointee.operands.residual >= 0 {
-      residual =
-        UnsafePointer(operands[p.pointee.operands.residual].assumingMemoryBound(to: Float.self))
-        + (image &* p.pointee.residual.batch &+ y &* p.pointee.residual.row &+ firstChannel)
+      &* p.pointee.formats.output.size
+    if !holdsResults { output = place.assumingMemoryBound(to: Float.self) }
+    if p.pointee.operands.residual < 0 { return }
+    let format = p.pointee.formats.residual
+    let source =
+      UnsafeRawPointer(operands[p.pointee.operands.residual])
+      + (image &* p.pointee.residual.batch &+ y &* p.pointee.residual.row &+ firstChannel)
+      &* format.size
+    residual = source.assumingMemoryBound(to: Float.self)
+    if holdsResidual {
+      NumberConversion.widen(
+        source, p.pointee.residual.pixel, format, NumberRows(heldResidual, channels),
+        rows: outputWidth, columns: channels)
+      residual = UnsafePointer(heldResidual)
     }
+  }
+
+  /// Stores results that are held and no hook's.
+  func finish(_ p: UnsafePointer<DepthwiseParameters>) {
+    if !holdsResults || p.pointee.hook != nil { return }
+    NumberConversion.narrow(
+      NumberRows(output, outputStride), place, p.pointee.output.pixel, p.pointee.formats.output,
+      rows: outputWidth, columns: channels)
   }
 
   func compute() {

@@ -324,11 +324,11 @@ extension WinogradDriver {
         var x = left
         while x < right {
           let pixels = min(p.pointee.hookRows, right &- x)
+          let results =
+            place.output + (y &* p.pointee.output.row &+ (x &- left) &* p.pointee.output.pixel)
           hook(
-            context, operands,
-            place.output + (y &* p.pointee.output.row &+ (x &- left) &* p.pointee.output.pixel),
-            pixels, columns, p.pointee.output.pixel, line &* p.pointee.outputWidth &+ x,
-            firstColumn, hookScratch)
+            context, operands, results, p.pointee.output.pixel, results, p.pointee.output.pixel,
+            pixels, columns, line &* p.pointee.outputWidth &+ x, firstColumn, hookScratch)
           x &+= pixels
         }
       }

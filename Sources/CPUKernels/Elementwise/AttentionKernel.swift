@@ -43,26 +43,59 @@ private struct AttentionHeads {
       to: UnsafePointer<Float>.self)
   }
 
-  private func place(
-    _ operand: Int, _ strides: AttentionStrides, batch: Int, head: Int
-  ) -> UnsafePointer<Float> {
-    UnsafePointer(operands[operand].assumingMemoryBound(to: Float.self))
-      + (batch * strides.batch + head * strides.head)
+  /// The positions and features of a head, where they lie or widened.
+  private struct Head {
+    var first: UnsafePointer<Float>
+    var position: Int
+    var feature: Int
+  }
+
+  /// - Parameter offset: where in the scratch positions are widened.
+  private func head(
+    _ operand: Int, _ strides: AttentionStrides, batch: Int, head: Int, position: Int = 0,
+    positions: Int, features: Int, _ offset: Int
+  ) -> Head {
+    let place =
+      batch * strides.batch + head * strides.head + position * strides.position
+    let size = problem.format.size
+    let source = operands[operand] + place * size
+    if size == 4 {
+      return Head(
+        first: UnsafePointer(source.assumingMemoryBound(to: Float.self)),
+        position: strides.position, feature: strides.feature)
+    }
+    let target = scratch + offset
+    ElementPacking.pack(
+      BlockOperand(source, rowStride: strides.position, columnStride: strides.feature),
+      problem.format, rows: positions, columns: features, into: target)
+    return Head(
+      first: UnsafePointer(target.assumingMemoryBound(to: Float.self)), position: features,
+      feature: 1)
   }
 
   func run(_ firstTask: Int, _ endTask: Int) {
     var units = LoopUnits(problem.loop, firstTask, endTask, scratch: scratch)
+    // Consecutive units often share their keys.
+    var loaded = -1
     var packed = -1
+    var key = Head(first: UnsafePointer(keys), position: 0, feature: 0)
+    var value = key
     while units.advance() {
       let batch = units.coordinate(0), head = units.coordinate(1)
       let group = head / problem.headsPerGroup
-      let heads = problem.loop.outerExtents[1]
-      let query = place(1, problem.query, batch: batch, head: head)
-      if units.rows <= Self.fewQueries, problem.key.feature == 1, problem.value.feature == 1 {
-        let key = place(2, problem.key, batch: batch, head: group)
-        let value = place(3, problem.value, batch: batch, head: group)
+      let identity = batch * problem.loop.outerExtents[1] + group
+      if identity != loaded {
+        key = self.head(
+          2, problem.key, batch: batch, head: group, positions: problem.keyCount,
+          features: problem.depth, problem.wideKeyOffset)
+        value = self.head(
+          3, problem.value, batch: batch, head: group, positions: problem.keyCount,
+          features: problem.loop.columns, problem.wideValueOffset)
+        loaded = identity
+      }
+      if units.rows <= Self.fewQueries, key.feature == 1, value.feature == 1 {
         for row in 0..<units.rows {
-          packQueries(query + (units.row + row) * problem.query.position, 1)
+          packQueries(batch: batch, head: head, units.row + row, 1)
           score(key)
           normalize(scores, query: units.row + row, batch: batch, head: head)
           combine(value)
@@ -70,18 +103,16 @@ private struct AttentionHeads {
         }
         continue
       }
-      // Consecutive units often share their keys.
-      let identity = batch * heads + group
       if identity != packed {
-        packKeys(place(2, problem.key, batch: batch, head: group))
-        packValues(place(3, problem.value, batch: batch, head: group))
+        packKeys(key)
+        packValues(value)
         packed = identity
       }
       var row = 0
       while row < units.rows {
         let rows = min(problem.block, units.rows - row)
         let first = units.row + row
-        packQueries(query + first * problem.query.position, rows)
+        packQueries(batch: batch, head: head, first, rows)
         multiply(
           problem.scoreTile, queries, problem.depth, problem.depth, keys, scores,
           problem.scoreStride, rows)
@@ -102,10 +133,10 @@ private struct AttentionHeads {
   private static var fewQueries: Int { 3 }
 
   /// The scores of one query.
-  private func score(_ key: UnsafePointer<Float>) {
+  private func score(_ key: Head) {
     let depth = problem.depth
     for index in 0..<problem.keyCount {
-      let line = key + index * problem.key.position
+      let line = key.first + index * key.position
       var a = FloatVector(0), b = a
       var feature = 0
       while feature + 2 * vectorWidth <= depth {
@@ -128,14 +159,14 @@ private struct AttentionHeads {
   }
 
   /// The values of one query, weighted by its scores.
-  private func combine(_ value: UnsafePointer<Float>) {
+  private func combine(_ value: Head) {
     let columns = problem.loop.columns
     let width = vectorWidth
     var column = 0
     while column + 4 * width <= columns {
       var a = FloatVector(0), b = a, c = a, d = a
       for index in 0..<problem.keyCount {
-        let line = value + index * problem.value.position + column
+        let line = value.first + index * value.position + column
         let weight = FloatVector(scores[index])
         a = FloatVector.load(line).multiplyAdd(weight, a)
         b = FloatVector.load(line + width).multiplyAdd(weight, b)
@@ -152,7 +183,7 @@ private struct AttentionHeads {
       let count = min(width, columns - column)
       var a = FloatVector(0)
       for index in 0..<problem.keyCount {
-        let line = value + index * problem.value.position + column
+        let line = value.first + index * value.position + column
         let vector: FloatVector = count == width ? .load(line) : .loadPartial(line, count)
         a = vector.multiplyAdd(FloatVector(scores[index]), a)
       }
@@ -185,34 +216,37 @@ private struct AttentionHeads {
 
   // MARK: - Packing
 
-  private func packQueries(_ source: UnsafePointer<Float>, _ rows: Int) {
+  private func packQueries(batch: Int, head: Int, _ first: Int, _ rows: Int) {
     let depth = problem.depth
+    let source = self.head(
+      1, problem.query, batch: batch, head: head, position: first, positions: rows,
+      features: depth, problem.wideQueryOffset)
     let scale = FloatVector(problem.scale)
     for row in 0..<rows {
-      let line = source + row * problem.query.position
+      let line = source.first + row * source.position
       let target = queries + row * depth
-      if problem.query.feature == 1 {
+      if source.feature == 1 {
         VectorLoop.map(line, target, depth) { $0 * scale }
       } else {
         for index in 0..<depth {
-          target[index] = line[index * problem.query.feature] * problem.scale
+          target[index] = line[index * source.feature] * problem.scale
         }
       }
     }
   }
 
-  private func packKeys(_ source: UnsafePointer<Float>) {
+  private func packKeys(_ source: Head) {
     let depth = problem.depth
-    let stride = problem.key.position
+    let stride = source.position
     var first = 0
     while first < problem.keyCount {
       let left = problem.keyCount - first
       let width = problem.scoreTile.width(left: left)
       let count = min(width, left)
       let panel = keys + first * depth
-      let lines = source + first * stride
+      let lines = source.first + first * stride
       var column = 0
-      if problem.key.feature == 1 {
+      if source.feature == 1 {
         while column + 4 <= count {
           var index = 0
           while index + 4 <= depth {
@@ -220,39 +254,39 @@ private struct AttentionHeads {
               lines + column * stride + index, stride, panel + index * width + column, width)
             index += 4
           }
-          packScalars(lines, panel, width, column..<column + 4, index..<depth)
+          packScalars(source, lines, panel, width, column..<column + 4, index..<depth)
           column += 4
         }
       }
-      packScalars(lines, panel, width, column..<count, 0..<depth)
+      packScalars(source, lines, panel, width, column..<count, 0..<depth)
       first += width
     }
   }
 
   private func packScalars(
-    _ lines: UnsafePointer<Float>, _ panel: UnsafeMutablePointer<Float>, _ width: Int,
-    _ columns: Range<Int>, _ depth: Range<Int>
+    _ source: Head, _ lines: UnsafePointer<Float>, _ panel: UnsafeMutablePointer<Float>,
+    _ width: Int, _ columns: Range<Int>, _ depth: Range<Int>
   ) {
     for index in depth {
       for column in columns {
         panel[index * width + column] =
-          lines[column * problem.key.position + index * problem.key.feature]
+          lines[column * source.position + index * source.feature]
       }
     }
   }
 
-  private func packValues(_ source: UnsafePointer<Float>) {
+  private func packValues(_ source: Head) {
     var first = 0
     while first < problem.loop.columns {
       let left = problem.loop.columns - first
       let width = problem.valueTile.width(left: left)
       let panel = values + first * problem.keyCount
       for key in 0..<problem.keyCount {
-        let line = source + key * problem.value.position + first * problem.value.feature
+        let line = source.first + key * source.position + first * source.feature
         ElementPacking.pack(
           BlockOperand(
             UnsafeMutableRawPointer(mutating: line), rowStride: 0,
-            columnStride: problem.value.feature), .float32, rows: 1, columns: min(width, left),
+            columnStride: source.feature), .float32, rows: 1, columns: min(width, left),
           into: UnsafeMutableRawPointer(panel + key * width))
       }
       first += width
@@ -347,8 +381,16 @@ private struct AttentionHeads {
       let mask = operands[4].assumingMemoryBound(to: UInt8.self) + offset
       for index in 0..<count where mask[index * strides.feature] == 0 { row[index] = -.infinity }
     case .float:
-      let mask = operands[4].assumingMemoryBound(to: Float.self) + offset
-      if strides.feature == 1 {
+      let size = problem.maskFormat.size
+      let place = operands[4] + offset * size
+      let mask = place.assumingMemoryBound(to: Float.self)
+      if size != 4 {
+        let wide = scratch + problem.wideMaskOffset
+        ElementPacking.pack(
+          BlockOperand(place, rowStride: 0, columnStride: strides.feature), problem.maskFormat,
+          rows: 1, columns: count, into: wide)
+        addTerms(wide.assumingMemoryBound(to: Float.self), row, count)
+      } else if strides.feature == 1 {
         addTerms(mask, row, count)
       } else {
         for index in 0..<count {

@@ -10,10 +10,7 @@ enum ElementPacking {
     switch format {
     case .float32, .int32: pack32(source, rows, columns, target)
     case .int64: pack(source, rows, columns, target) { (x: Int64) -> Int64 in x }
-    case .float16:
-      pack(source, rows, columns, target) { (x: UInt16) -> Float in SmallFloats.float16(x) }
-    case .bfloat16:
-      pack(source, rows, columns, target) { (x: UInt16) -> Float in SmallFloats.bfloat16(x) }
+    case .float16, .bfloat16: packNarrow(source, format, rows, columns, target)
     case .int16: pack(source, rows, columns, target) { (x: Int16) -> Int32 in Int32(x) }
     case .uint16: pack(source, rows, columns, target) { (x: UInt16) -> Int32 in Int32(x) }
     case .int8: pack(source, rows, columns, target) { (x: Int8) -> Int32 in Int32(x) }
@@ -40,6 +37,23 @@ enum ElementPacking {
       }
     } else {
       pack(source, rows, columns, target) { (x: Int32) -> Int32 in x }
+    }
+  }
+
+  private static func packNarrow(
+    _ source: BlockOperand, _ format: ElementFormat, _ rows: Int, _ columns: Int,
+    _ target: UnsafeMutableRawPointer
+  ) {
+    if source.columnStride == 1 {
+      for row in 0..<rows {
+        NumberConversion.widen(
+          source.address + row * source.rowStride * 2, format,
+          target.assumingMemoryBound(to: Float.self) + row * columns, columns)
+      }
+    } else if format == .float16 {
+      pack(source, rows, columns, target) { (x: UInt16) -> Float in SmallFloats.float16(x) }
+    } else {
+      pack(source, rows, columns, target) { (x: UInt16) -> Float in SmallFloats.bfloat16(x) }
     }
   }
 
@@ -72,15 +86,29 @@ enum ElementPacking {
     switch format {
     case .float32, .int32: unpack(source, rows, columns, target) { (x: Int32) -> Int32 in x }
     case .int64: unpack(source, rows, columns, target) { (x: Int64) -> Int64 in x }
-    case .float16:
-      unpack(source, rows, columns, target) { (x: Float) -> UInt16 in SmallFloats.bits16(x) }
-    case .bfloat16:
-      unpack(source, rows, columns, target) { (x: Float) -> UInt16 in SmallFloats.brainBits(x) }
+    case .float16, .bfloat16: unpackNarrow(source, format, rows, columns, target)
     case .int16, .uint16:
       unpack(source, rows, columns, target) { (x: Int32) -> Int16 in Int16(truncatingIfNeeded: x) }
     case .int8, .uint8:
       unpack(source, rows, columns, target) { (x: Int32) -> Int8 in Int8(truncatingIfNeeded: x) }
     case .bool: unpack(source, rows, columns, target) { (x: Int32) -> UInt8 in UInt8(x & 1) }
+    }
+  }
+
+  private static func unpackNarrow(
+    _ source: UnsafeMutableRawPointer, _ format: ElementFormat, _ rows: Int, _ columns: Int,
+    _ target: BlockOperand
+  ) {
+    if target.columnStride == 1 {
+      for row in 0..<rows {
+        NumberConversion.narrow(
+          source.assumingMemoryBound(to: Float.self) + row * columns,
+          target.address + row * target.rowStride * 2, format, columns)
+      }
+    } else if format == .float16 {
+      unpack(source, rows, columns, target) { (x: Float) -> UInt16 in SmallFloats.bits16(x) }
+    } else {
+      unpack(source, rows, columns, target) { (x: Float) -> UInt16 in SmallFloats.brainBits(x) }
     }
   }
 

@@ -4,7 +4,7 @@ package import CPUKernelInterface
 package func elementwiseKernels() -> ElementwiseKernels {
   ElementwiseKernels(
     pointwise: pointwiseKernel, blockEpilogue: blockEpilogue,
-    sumsEpilogue: sumsEpilogue, reduction: reductionKernel,
+    reduction: reductionKernel,
     extremum: extremumKernel, pooling: poolingKernel, rows: rowKernel, groups: groupKernel,
     copy: copyKernel, gather: gatherKernel, attention: attentionKernel,
     resampling: resamplingKernel, projection: projectionKernel, recurrence: recurrenceKernel)

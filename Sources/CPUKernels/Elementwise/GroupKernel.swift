@@ -18,6 +18,8 @@ private struct GroupStandardizer {
   private let factors: UnsafeMutablePointer<Float>
   private let biases: UnsafeMutablePointer<Float>
   private let results: UnsafeMutablePointer<Float>
+  /// Elements between rows of x, or of what is widened of it.
+  private let rowStride: Int
 
   init(
     _ parameters: UnsafePointer<GroupParameters>,
@@ -29,6 +31,7 @@ private struct GroupStandardizer {
     let loop = problem.loop
     epilogue = EpilogueMachine(
       problem.epilogue, loop, firstLoopOperand: 2, operands, scratch: scratch)
+    rowStride = problem.format.size == 4 ? loop.rowStrides[1] : loop.columnChunk
     let channels = (problem.isChannelsLast ? loop.columnChunk : loop.rowChunk).roundedUp(to: 16)
     means = (scratch + problem.statisticsOffset).assumingMemoryBound(to: Float.self)
     factors = means + channels
@@ -37,10 +40,9 @@ private struct GroupStandardizer {
   }
 
   func run(_ firstTask: Int, _ endTask: Int) {
-    let loop = problem.loop
-    var units = LoopUnits(loop, firstTask, endTask, scratch: scratch)
+    var units = LoopUnits(problem.loop, firstTask, endTask, scratch: scratch)
     while units.advance() {
-      let x = UnsafePointer(operands[1].assumingMemoryBound(to: Float.self)) + units.offsets[1]
+      let x = input(units)
       if problem.isChannelsLast {
         measureColumns(x, units.rows, units.columns)
         prepare(firstChannel: units.column, channels: units.columns)
@@ -48,8 +50,23 @@ private struct GroupStandardizer {
         measureRows(x, units.rows, units.columns)
         prepare(firstChannel: units.row, channels: units.rows)
       }
-      for row in 0..<units.rows { finish(row, x + row * loop.rowStrides[1], units) }
+      for row in 0..<units.rows { finish(row, x + row * rowStride, units) }
     }
+  }
+
+  /// The elements of a unit, where they lie or widened.
+  private func input(_ units: LoopUnits) -> UnsafePointer<Float> {
+    let loop = problem.loop
+    let size = problem.format.size
+    let source = operands[1] + units.offsets[1] * size
+    if size == 4 { return UnsafePointer(source.assumingMemoryBound(to: Float.self)) }
+    let target = (scratch + problem.inputOffset).assumingMemoryBound(to: Float.self)
+    for row in 0..<units.rows {
+      NumberConversion.widen(
+        source + row * loop.rowStrides[1] * size, problem.format, target + row * rowStride,
+        units.columns)
+    }
+    return UnsafePointer(target)
   }
 
   private func finish(_ row: Int, _ x: UnsafePointer<Float>, _ units: LoopUnits) {
@@ -83,15 +100,18 @@ private struct GroupStandardizer {
     for channel in 0..<channels {
       var factor = 1 / (factors[channel] + problem.epsilon).squareRoot()
       if problem.scale >= 0 {
-        factor *=
-          operands[problem.scale].assumingMemoryBound(to: Float.self)[
-            firstChannel + channel]
+        factor *= number(problem.scale, problem.scaleFormat, firstChannel + channel)
       }
       factors[channel] = factor
       biases[channel] =
-        problem.bias < 0
-        ? 0 : operands[problem.bias].assumingMemoryBound(to: Float.self)[firstChannel + channel]
+        problem.bias < 0 ? 0 : number(problem.bias, problem.biasFormat, firstChannel + channel)
     }
+  }
+
+  private func number(_ operand: Int, _ format: ElementFormat, _ index: Int) -> Float {
+    var number: Float = 0
+    NumberConversion.widen(operands[operand] + index * format.size, format, &number, 1)
+    return number
   }
 
   // MARK: - Statistics
@@ -121,7 +141,7 @@ private struct GroupStandardizer {
     _ rule: Rule.Type, _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
     _ sums: UnsafeMutablePointer<Float>
   ) {
-    let stride = problem.loop.rowStrides[1]
+    let stride = rowStride
     let width = vectorWidth
     var column = 0
     while column + 4 * width <= columns {
@@ -164,7 +184,7 @@ private struct GroupStandardizer {
     _ rule: Rule.Type, _ x: UnsafePointer<Float>, _ rows: Int, _ count: Int,
     _ means: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>
   ) {
-    let stride = problem.loop.rowStrides[1]
+    let stride = rowStride
     if count == vectorWidth {
       let mean = FloatVector.load(means)
       var total = FloatVector(0)
@@ -190,7 +210,7 @@ private struct GroupStandardizer {
   }
 
   private func measureRows(_ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int) {
-    let stride = problem.loop.rowStrides[1]
+    let stride = rowStride
     for row in 0..<rows {
       means[row] =
         VectorLoop.fold(SumFold.self, x + row * stride, columns, initial: 0, filler: 0)

@@ -31,21 +31,11 @@ private func runPointwise(
 
 /// `BlockEpilogueParameters`.
 let blockEpilogue: KernelEpilogue = {
-  context, operands, output, rows, columns, rowStride, firstRow, firstColumn, scratch in
-  let block = BlockOperand(
-    UnsafeMutableRawPointer(output), rowStride: rowStride, columnStride: 1)
-  runBlockEpilogue(
-    context.assumingMemoryBound(to: BlockEpilogueParameters.self).pointee, operands, block, block,
-    rows, columns, firstRow, firstColumn, scratch)
-}
-
-/// `BlockEpilogueParameters`.
-let sumsEpilogue: SumsEpilogue = {
-  context, operands, sums, sumStride, output, outputStride, rows, columns, firstRow, firstColumn,
-  scratch in
+  context, operands, results, resultStride, output, outputStride, rows, columns, firstRow,
+  firstColumn, scratch in
   runBlockEpilogue(
     context.assumingMemoryBound(to: BlockEpilogueParameters.self).pointee, operands,
-    BlockOperand(UnsafeMutableRawPointer(sums), rowStride: sumStride, columnStride: 1),
+    BlockOperand(results, rowStride: resultStride, columnStride: 1),
     BlockOperand(output, rowStride: outputStride, columnStride: 1), rows, columns, firstRow,
     firstColumn, scratch)
 }

@@ -12,10 +12,21 @@ let poolingKernel: KernelFunction = { parameters, operands, firstTask, endTask, 
     Pooler<LargestTap, SignedTaps>(problem, operands, scratch).run(firstTask, endTask)
   case (.int8, false):
     Pooler<SumOfTaps, SignedTaps>(problem, operands, scratch).run(firstTask, endTask)
-  case (_, true):
-    Pooler<LargestTap, RealTaps>(problem, operands, scratch).run(firstTask, endTask)
-  case (_, false):
-    Pooler<SumOfTaps, RealTaps>(problem, operands, scratch).run(firstTask, endTask)
+  case (.float16, _): pool(HalfNumbers.self, problem, operands, firstTask, endTask, scratch)
+  case (.bfloat16, _): pool(BrainNumbers.self, problem, operands, firstTask, endTask, scratch)
+  default: pool(SingleNumbers.self, problem, operands, firstTask, endTask, scratch)
+  }
+}
+
+private func pool<Numbers: NumberStorage>(
+  _ numbers: Numbers.Type, _ problem: UnsafePointer<PoolingParameters>,
+  _ operands: UnsafePointer<UnsafeMutableRawPointer>, _ firstTask: Int, _ endTask: Int,
+  _ scratch: UnsafeMutableRawPointer
+) {
+  if problem.pointee.isMaximum {
+    Pooler<LargestTap, RealTaps<Numbers>>(problem, operands, scratch).run(firstTask, endTask)
+  } else {
+    Pooler<SumOfTaps, RealTaps<Numbers>>(problem, operands, scratch).run(firstTask, endTask)
   }
 }
 
@@ -29,9 +40,13 @@ private protocol TapSource {
   static func mean(_ sum: Float, _ count: Float) -> Float
 }
 
-private enum RealTaps: TapSource {
-  @inline(__always) static func load(_ p: UnsafePointer<Float>) -> FloatVector { .load(p) }
-  @inline(__always) static func loadOne(_ p: UnsafePointer<Float>) -> Float { p[0] }
+private enum RealTaps<Numbers: NumberStorage>: TapSource {
+  @inline(__always) static func load(_ p: UnsafePointer<Numbers.Element>) -> FloatVector {
+    Numbers.load(p)
+  }
+  @inline(__always) static func loadOne(_ p: UnsafePointer<Numbers.Element>) -> Float {
+    Numbers.loadOne(p)
+  }
   @inline(__always)
   static func mean(_ sum: FloatVector, _ count: FloatVector) -> FloatVector {
     sum * (FloatVector(1) / count)

@@ -2,13 +2,15 @@ import CPUKernelInterface
 
 /// `ResamplingParameters`.
 let resamplingKernel: KernelFunction = { parameters, operands, firstTask, endTask, scratch in
-  Resampler(
-    parameters.assumingMemoryBound(to: ResamplingParameters.self), operands, scratch
-  )
-  .run(firstTask, endTask)
+  let problem = parameters.assumingMemoryBound(to: ResamplingParameters.self)
+  switch problem.pointee.format {
+  case .float16: Resampler<HalfNumbers>(problem, operands, scratch).run(firstTask, endTask)
+  case .bfloat16: Resampler<BrainNumbers>(problem, operands, scratch).run(firstTask, endTask)
+  default: Resampler<SingleNumbers>(problem, operands, scratch).run(firstTask, endTask)
+  }
 }
 
-private struct Resampler {
+private struct Resampler<Numbers: NumberStorage> {
   private let problem: ResamplingParameters
   private let operands: UnsafePointer<UnsafeMutableRawPointer>
   private let scratch: UnsafeMutableRawPointer
@@ -27,7 +29,7 @@ private struct Resampler {
     let epilogue = EpilogueMachine(
       problem.epilogue, loop, firstLoopOperand: 2, operands, scratch: scratch)
     let results = scratch + problem.resultOffset
-    let x = UnsafePointer(operands[1].assumingMemoryBound(to: Float.self))
+    let x = UnsafePointer(operands[1].assumingMemoryBound(to: Numbers.Element.self))
     let width = problem.axes[2]
     var units = LoopUnits(loop, firstTask, endTask, scratch: scratch)
     while units.advance() {
@@ -70,7 +72,8 @@ private struct Resampler {
   }
 
   private func combine(
-    _ source: UnsafePointer<Float>, _ depth: Taps, _ height: Taps, _ width: Taps, _ columns: Int,
+    _ source: UnsafePointer<Numbers.Element>, _ depth: Taps, _ height: Taps, _ width: Taps,
+    _ columns: Int,
     _ target: UnsafeMutablePointer<Float>
   ) {
     let lanes = vectorWidth
@@ -78,8 +81,8 @@ private struct Resampler {
     while column + 2 * lanes <= columns {
       var a = FloatVector(0), b = a
       forEachTap(source + column, depth, height, width) { tap, weight in
-        a = FloatVector.load(tap).multiplyAdd(FloatVector(weight), a)
-        b = FloatVector.load(tap + lanes).multiplyAdd(FloatVector(weight), b)
+        a = Numbers.load(tap).multiplyAdd(FloatVector(weight), a)
+        b = Numbers.load(tap + lanes).multiplyAdd(FloatVector(weight), b)
       }
       a.store(target + column)
       b.store(target + column + lanes)
@@ -88,14 +91,16 @@ private struct Resampler {
     while column + lanes <= columns {
       var a = FloatVector(0)
       forEachTap(source + column, depth, height, width) { tap, weight in
-        a = FloatVector.load(tap).multiplyAdd(FloatVector(weight), a)
+        a = Numbers.load(tap).multiplyAdd(FloatVector(weight), a)
       }
       a.store(target + column)
       column += lanes
     }
     while column < columns {
       var a: Float = 0
-      forEachTap(source + column, depth, height, width) { tap, weight in a += tap[0] * weight }
+      forEachTap(source + column, depth, height, width) { tap, weight in
+        a += Numbers.loadOne(tap) * weight
+      }
       target[column] = a
       column += 1
     }
@@ -103,8 +108,8 @@ private struct Resampler {
 
   @inline(__always)
   private func forEachTap(
-    _ source: UnsafePointer<Float>, _ depth: Taps, _ height: Taps, _ width: Taps,
-    _ body: (UnsafePointer<Float>, Float) -> Void
+    _ source: UnsafePointer<Numbers.Element>, _ depth: Taps, _ height: Taps, _ width: Taps,
+    _ body: (UnsafePointer<Numbers.Element>, Float) -> Void
   ) {
     for plane in 0..<depth.count {
       for line in 0..<height.count {

@@ -38,15 +38,17 @@ private struct RowFunctions {
     let results = (scratch + problem.resultOffset).assumingMemoryBound(to: Float.self)
     let inputs = scratch + problem.inputOffset
     let isDirect = epilogue == nil && loop.columnStrides[0] == 1
+    let size = problem.format.size
+    let isPacked = size != 4 || loop.columnStrides[1] != 1
     var units = LoopUnits(loop, firstTask, endTask, scratch: scratch)
     while units.advance() {
       for row in 0..<units.rows {
-        let place = operands[1] + (units.offsets[1] + row * loop.rowStrides[1]) * 4
+        let place = operands[1] + (units.offsets[1] + row * loop.rowStrides[1]) * size
         var x = Row(place.assumingMemoryBound(to: Float.self))
-        if loop.columnStrides[1] != 1 {
+        if isPacked {
           ElementPacking.pack(
-            BlockOperand(place, rowStride: 0, columnStride: loop.columnStrides[1]), .float32,
-            rows: 1, columns: count, into: inputs)
+            BlockOperand(place, rowStride: 0, columnStride: loop.columnStrides[1]),
+            problem.format, rows: 1, columns: count, into: inputs)
           x = Row(inputs.assumingMemoryBound(to: Float.self))
         }
         let start = units.offsets[0] + row * loop.rowStrides[0]

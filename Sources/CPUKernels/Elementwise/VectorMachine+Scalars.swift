@@ -114,11 +114,10 @@ extension VectorMachine {
     case .wrap: wrap(i, count)
     case .saturate: saturate(i, count)
     case .roundTo:
-      if i.function == ElementFormat.float16.rawValue {
-        lane(i, count) { (a: Float) -> Float in SmallFloats.float16(SmallFloats.bits16(a)) }
-      } else {
-        lane(i, count) { (a: Float) -> Float in SmallFloats.bfloat16(SmallFloats.brainBits(a)) }
-      }
+      NumberConversion.round(
+        slots[Int(i.a)].assumingMemoryBound(to: Float.self),
+        slots[Int(i.target)].assumingMemoryBound(to: Float.self),
+        i.function == ElementFormat.float16.rawValue, count)
     default: break
     }
   }

@@ -82,6 +82,12 @@ struct VectorMachine {
     format.isLane && operand.columnStride == 1 && (rows == 1 || operand.rowStride == columns)
   }
 
+  /// Whether an operand's lanes are the result's.
+  @inline(__always)
+  private var isConversion: Bool {
+    program.instructionCount == 1 && program.instructions[0].operation == .copy
+  }
+
   private func runBlock(
     _ target: BlockOperand, row: Int, rows: Int, column: Int, columns: Int, isWhole: Bool
   ) {
@@ -108,6 +114,12 @@ struct VectorMachine {
       runDirect(place.address, count)
     } else {
       slots[result] = register(result)
+      if isConversion {
+        let lanes = slots[Int(program.instructions[0].a)]
+        ElementPacking.unpack(
+          lanes, program.resultFormat, rows: rows, columns: columns, to: place)
+        return
+      }
       if packsAll {
         execute(count.roundedUp(to: vectorWidth))
       } else {

@@ -11,6 +11,8 @@ enum ContractionCases {
     SelfTest.Family("contraction pointwise convolution") { try pointwise(&$0) },
     SelfTest.Family("contraction image") { try image(&$0) },
     SelfTest.Family("library matmul") { try large(&$0) },
+    SelfTest.Family("sixteen bits matmul") { try deepProduct(&$0) },
+    SelfTest.Family("sixteen bits convolution") { try deepConvolution(&$0) },
   ]
 
   // MARK: - Matrix products
@@ -38,6 +40,14 @@ enum ContractionCases {
       maker.random.pick([16, 33, 64, 72, 160]), batch: [])
   }
 
+  /// Products in 16 bits whose reduction is done in several blocks.
+  private static func deepProduct(_ maker: inout CaseMaker) throws -> StepCase {
+    try matmul(
+      &maker, maker.random.pick([1, 3, 17, 67, 301]), maker.random.pick([1, 17, 64, 83, 130]),
+      maker.random.pick([1, 257, 521, 1031]), batch: maker.random.pick([[], [], [3]]),
+      type: maker.random.pick([.float16, .bfloat16]))
+  }
+
   /// Exact products in single precision that are worth a library.
   private static func large(_ maker: inout CaseMaker) throws -> StepCase {
     let m = maker.random.pick([1024, 1040, 1301]), n = maker.random.pick([1024, 1028])
@@ -63,11 +73,12 @@ enum ContractionCases {
   }
 
   private static func matmul(
-    _ maker: inout CaseMaker, _ m: Int, _ n: Int, _ k: Int, batch: [Int]
+    _ maker: inout CaseMaker, _ m: Int, _ n: Int, _ k: Int, batch: [Int],
+    type wanted: DataType? = nil
   ) throws -> StepCase {
     var problem = MatrixProduct(
       transposesA: maker.random.chance(25), transposesB: maker.random.chance(40))
-    let type = elementType(&maker)
+    let type = wanted ?? elementType(&maker)
     let isConstant = maker.random.chance(50)
     let batchA = maker.random.chance(80) ? batch : []
     let batchB = isConstant || maker.random.chance(30) ? [] : batch
@@ -107,6 +118,17 @@ enum ContractionCases {
       padding: false)
   }
 
+  /// Convolutions in 16 bits whose reduction is done in several blocks, and whose blocks of pixels span lines and
+  /// images.
+  private static func deepConvolution(_ maker: inout CaseMaker) throws -> StepCase {
+    let kernel = maker.random.pick([[1, 1], [3, 3], [3, 3], [5, 2]])
+    return try convolution(
+      &maker, maker.random.pick([3, 17, 67, 130, 300]), maker.random.pick([1, 17, 64, 83]), kernel,
+      strides: kernel.map { _ in maker.random.pick([1, 1, 2]) },
+      dilations: kernel.map { _ in maker.random.pick([1, 1, 1, 2]) }, padding: true, room: 19,
+      type: maker.random.pick([.float16, .bfloat16]))
+  }
+
   /// The first layer of a network: three channels.
   private static func image(_ maker: inout CaseMaker) throws -> StepCase {
     let extent = maker.random.pick([3, 5, 7])
@@ -117,15 +139,16 @@ enum ContractionCases {
 
   private static func convolution(
     _ maker: inout CaseMaker, _ channels: Int, _ filters: Int, _ kernel: [Int], strides: [Int],
-    dilations: [Int], padding: Bool
+    dilations: [Int], padding: Bool, room: Int? = nil, type wanted: DataType? = nil
   ) throws -> StepCase {
-    let type = elementType(&maker)
+    let type = wanted ?? elementType(&maker)
     let reach = zip(kernel, dilations).map { ($0 - 1) * $1 }
     let before = reach.map { padding ? maker.random.below($0 + 1) : 0 }
     let after = reach.map { padding ? maker.random.below($0 + 1) : 0 }
     let extents = kernel.indices.map { axis in
       let least = max(reach[axis] + 1 - before[axis] - after[axis], 1)
-      return least + maker.random.below(kernel.count == 1 ? 40 : kernel.count == 2 ? 9 : 4)
+      let room = room ?? (kernel.count == 1 ? 40 : kernel.count == 2 ? 9 : 4)
+      return least + maker.random.below(room)
     }
     let images = 1 + maker.random.below(3)
     let x = try maker.tensor(type, [images, channels] + extents, scale: 1)

@@ -16,8 +16,8 @@ struct CommonOptions: ParsableArguments {
     help: ArgumentHelp(
       "Precision of the layers: fp32, tf32, fp16, bf16, int8, or (build only) auto.",
       discussion: """
-        The CPU computes fp16 and bf16 layers slowly, and tf32 as fp32. int8 and auto need --calibration or \
-        --calibration-table.
+        On the CPU, fp16 and bf16 are how numbers are stored; it computes in fp32, and tf32 as fp32. \
+        int8 and auto need --calibration or --calibration-table.
         """), transform: { $0.lowercased() })
   var precision = "fp32"
 

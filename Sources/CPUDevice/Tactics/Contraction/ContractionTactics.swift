@@ -17,7 +17,8 @@ enum ContractionTactics {
     let preferred = result.min { $0.estimate(request) < $1.estimate(request) }
     guard let preferred else { return [] }
     for index in request.kernels.contraction.variants.indices {
-      for blocking in ContractionTactic.Blocking.alternatives {
+      for blocking in ContractionTactic.Blocking.alternatives
+      where !(work.widensWeights && blocking == .inputStays) {
         result.append(ContractionTactic(work: work, variant: index, blocking: blocking))
       }
     }

@@ -16,6 +16,7 @@ struct ContractionWork: Sendable {
   private let epilogue: ContractionEpilogue
   private let bias: [Float]?
   private let slots: ContractionOperands
+  private let formats: ContractionFormats
   /// The operands of every phase.
   let operands: [KernelPhase.Operand]
   /// What runs after each block of results; its context lives as long as it is retained.
@@ -24,9 +25,9 @@ struct ContractionWork: Sendable {
   /// Nil where the kernels do not compute the step.
   init?(_ request: TacticRequest) {
     let step = request.step
-    guard step.outputs.count == 1, step.outputs[0].elementCount > 0,
-      step.outputs[0].dataType == .float32,
-      step.inputs.prefix(2).allSatisfy({ $0?.dataType == .float32 && ($0?.elementCount ?? 0) > 0 }),
+    guard step.inputs.count >= 2, step.outputs.count == 1, step.outputs[0].elementCount > 0,
+      step.outputs[0].dataType.isRealStorage, let x = step.inputs[0], let factor = step.inputs[1],
+      [x, factor].allSatisfy({ $0.dataType.isRealStorage && $0.elementCount > 0 }),
       let expression = step.problem.epilogue
     else { return nil }
     kernels = request.kernels.contraction
@@ -44,7 +45,7 @@ struct ContractionWork: Sendable {
       pattern = simple
       hook = EpilogueHook()
     } else if let general = EpilogueHook(
-      expression, request: request, channelAxis: channelAxis, firstOperand: 3)
+      expression, of: x.dataType, request: request, channelAxis: channelAxis, firstOperand: 3)
     {
       pattern = EpiloguePattern(.operand(0), request: request, own: 2, channelAxis: channelAxis)
       hook = general
@@ -57,6 +58,11 @@ struct ContractionWork: Sendable {
     self.epilogue = epilogue
     bias = pattern.bias(request, channelAxis: channelAxis)
     (operands, slots) = Self.operands(request, residual: pattern.residual, hook: hook)
+    let residual = pattern.residual.flatMap { step.inputs[$0]?.dataType }
+    formats = ContractionFormats(
+      input: ElementFormat(real: x.dataType), weights: ElementFormat(real: factor.dataType),
+      output: ElementFormat(real: step.outputs[0].dataType),
+      residual: ElementFormat(real: residual ?? .float32))
     let geometry: Geometry?
     switch step.problem {
     case .convolution(let problem):
@@ -101,6 +107,9 @@ struct ContractionWork: Sendable {
     return weights.shape.dropLast(2).allSatisfy { $0 == 1 }
   }
 
+  /// Whether weights are widened block by block.
+  var widensWeights: Bool { formats.weights != .float32 }
+
   var isDepthwise: Bool {
     if case .convolution(let geometry) = geometry { geometry.isDepthwise } else { false }
   }
@@ -125,20 +134,20 @@ struct ContractionWork: Sendable {
     switch geometry {
     case .convolution(let geometry):
       try ContractionPlan(
-        geometry, kernels: kernels, operands: slots, variant: variant, blocking: blocking,
-        epilogue: epilogue, hasBias: bias != nil, concurrency: threads)
+        geometry, kernels: kernels, operands: slots, formats: formats, variant: variant,
+        blocking: blocking, epilogue: epilogue, hasBias: bias != nil, concurrency: threads)
     case .matmul(let geometry):
       try ContractionPlan(
-        geometry, kernels: kernels, operands: slots, variant: variant, blocking: blocking,
-        epilogue: epilogue, hasBias: bias != nil, concurrency: threads)
+        geometry, kernels: kernels, operands: slots, formats: formats, variant: variant,
+        blocking: blocking, epilogue: epilogue, hasBias: bias != nil, concurrency: threads)
     }
   }
 
   /// The geometry of a convolution that minimal filtering computes.
   var winogradGeometry: ConvolutionGeometry? {
-    guard case .convolution(let geometry) = geometry, WinogradPlan.computes(geometry) else {
-      return nil
-    }
+    guard formats.areSingle, case .convolution(let geometry) = geometry,
+      WinogradPlan.computes(geometry)
+    else { return nil }
     return geometry
   }
 
@@ -154,11 +163,11 @@ struct ContractionWork: Sendable {
   /// Calls `body` with the weights, where they are constant, and the bias.
   func withConstants(
     _ request: TacticRequest,
-    _ body: (_ weights: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?) -> Void
+    _ body: (_ weights: UnsafeRawPointer?, _ bias: UnsafePointer<Float>?) -> Void
   ) {
     let weights = request.constants[1].flatMap { tensor in
       request.step.inputs[1].map { view in
-        UnsafePointer(tensor.address.assumingMemoryBound(to: Float.self) + view.offset)
+        UnsafeRawPointer(tensor.address + view.byteOffset)
       }
     }
     guard let bias else { return body(weights, nil) }

@@ -1,6 +1,7 @@
 import CPUKernelInterface
 import KernelModel
 import ProgramModel
+import TensorModel
 
 /// Code that contractions call on each finished block, for epilogues that they do not apply in registers.
 struct EpilogueHook: Sendable {
@@ -13,9 +14,12 @@ struct EpilogueHook: Sendable {
 
   init() {}
 
-  /// - Parameter firstOperand: where the further operands begin in the kernel's list.
+  /// - Parameters:
+  ///   - type: of operand 0.
+  ///   - firstOperand: where the further operands begin in the kernel's list.
   init?(
-    _ expression: ScalarExpression, request: TacticRequest, channelAxis: Int, firstOperand: Int
+    _ expression: ScalarExpression, of type: DataType, request: TacticRequest, channelAxis: Int,
+    firstOperand: Int
   ) {
     let step = request.step
     let own = step.problem.ownOperandCount ?? 0
@@ -24,7 +28,7 @@ struct EpilogueHook: Sendable {
     let rowAxes = step.outputs[0].shape.indices.filter { $0 != channelAxis }
     guard
       let block = BlockEpilogue(
-        expression, step: step, own: own, rowAxes: rowAxes, columnAxis: channelAxis,
+        expression, of: type, step: step, own: own, rowAxes: rowAxes, columnAxis: channelAxis,
         kernels: request.kernels.elementwise, place: { firstOperand + $0 - own })
     else { return nil }
     hook = block.hook

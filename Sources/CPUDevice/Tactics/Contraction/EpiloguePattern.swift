@@ -19,7 +19,10 @@ struct EpiloguePattern {
   ///   - own: how many inputs of the step come before those of the epilogue.
   ///   - channelAxis: the axis of the output along which a bias varies.
   init?(_ expression: ScalarExpression, request: TacticRequest, own: Int, channelAxis: Int) {
-    let sum = takeActivation(expression)
+    let step = request.step
+    let first = step.inputs[0]?.dataType ?? .float32
+    let types = [first] + step.inputs.dropFirst(own).map { $0?.dataType ?? .float32 }
+    let sum = takeActivation(expression.inSingle(types, result: step.outputs[0].dataType))
     var results = 0
     for term in Self.terms(sum) {
       switch term {
@@ -62,7 +65,7 @@ struct EpiloguePattern {
   private mutating func take(_ index: Int, _ request: TacticRequest, _ channelAxis: Int) -> Bool {
     let output = request.step.outputs[0]
     guard request.step.inputs.indices.contains(index), let view = request.step.inputs[index],
-      view.dataType == .float32
+      view.dataType.isRealStorage
     else { return false }
     let expanded = view.expanded(to: output.shape)
     let varying = expanded.shape.indices.filter {
@@ -89,8 +92,9 @@ struct EpiloguePattern {
         continue
       }
       let stride = view.expanded(to: output.shape).strides[channelAxis]
-      let source = tensor.address.assumingMemoryBound(to: Float.self) + view.offset
-      for channel in sum.indices { sum[channel] += source[channel * stride] }
+      for channel in sum.indices {
+        sum[channel] += tensor.realNumber(view.offset + channel * stride)
+      }
     }
     return sum
   }

@@ -58,7 +58,8 @@ struct WinogradTactic: CPUTactic {
     else { throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights") }
     work.withConstants(request) { weights, bias in
       plan.writeConstants(
-        to: constants.base, weights: weights, bias: bias, temporary: temporary.base)
+        to: constants.base, weights: weights?.assumingMemoryBound(to: Float.self), bias: bias,
+        temporary: temporary.base)
     }
     let step = plan.step(constants: constants.base)
     let phase = KernelPhase(

@@ -19,15 +19,18 @@ struct AttentionTactic: CPUTactic {
     let step = request.step
     guard case .attention(let problem) = step.problem, step.inputs.count >= 3,
       let query = step.inputs[0], let key = step.inputs[1], let value = step.inputs[2],
-      let output = step.outputs.first, let epilogue = EpiloguePlan(step),
-      [query, key, value].allSatisfy({ $0.dataType == .float32 && $0.elementCount > 0 })
+      let output = step.outputs.first, let epilogue = EpiloguePlan(step, valueType: query.dataType),
+      query.dataType.isRealStorage,
+      [query, key, value].allSatisfy({
+        $0.dataType == query.dataType && $0.elementCount > 0
+      })
     else { return nil }
     self.problem = problem
     self.epilogue = epilogue
     mask = (step.inputs.count > 3 ? step.inputs[3] : nil).map {
       $0.expanded(to: [query.shape[0], query.shape[1], query.shape[2], key.shape[2]])
     }
-    if let mask, mask.dataType != .bool, mask.dataType != .float32 { return nil }
+    if let mask, mask.dataType != .bool, !mask.dataType.isRealStorage { return nil }
     guard let scoreTile = Self.tile(request.kernels, columns: key.shape[2]),
       let valueTile = Self.tile(request.kernels, columns: output.shape[3])
     else { return nil }
@@ -122,12 +125,14 @@ struct AttentionTactic: CPUTactic {
     var parameters = AttentionParameters(
       loop: loop, scoreTile: scoreTile, valueTile: valueTile,
       epilogue: epilogue.parameters(in: arena, firstOperand: 5, layout: &layout))
+    parameters.format = ElementFormat(real: query.dataType)
     parameters.query = Self.strides(query)
     parameters.key = Self.strides(key)
     parameters.value = Self.strides(value)
     if let mask {
       parameters.mask = Self.strides(mask)
       parameters.maskKind = mask.dataType == .bool ? .bool : .float
+      parameters.maskFormat = ElementFormat(real: mask.dataType)
     }
     parameters.headsPerGroup = query.shape[1] / max(key.shape[1], 1)
     parameters.keyCount = key.shape[2]
@@ -156,5 +161,13 @@ struct AttentionTactic: CPUTactic {
     parameters.scoreOffset = layout.reserve(parameters.block * scores * 4 + 64)
     parameters.resultOffset = layout.reserve(parameters.block * results * 4)
     parameters.pointerOffset = layout.reserve(parameters.block * 8)
+    if parameters.maskFormat != .float32 {
+      parameters.wideMaskOffset = layout.reserve(parameters.keyCount * 4)
+    }
+    guard parameters.format != .float32 else { return }
+    parameters.wideKeyOffset = layout.reserve(parameters.keyCount * parameters.depth * 4)
+    parameters.wideValueOffset = layout.reserve(
+      parameters.keyCount * parameters.loop.columns * 4)
+    parameters.wideQueryOffset = layout.reserve(parameters.block * parameters.depth * 4)
   }
 }

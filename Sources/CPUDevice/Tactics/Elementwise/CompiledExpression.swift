@@ -59,17 +59,35 @@ extension ElementFormat {
 }
 
 extension CompiledExpression {
+  /// Whether operand 0 is the program's first even where it does not occur.
+  enum FirstOperand {
+    case whereItOccurs
+    case always
+    /// Always, and as lanes: numbers that are yet to be rounded to their type.
+    case inLanes
+  }
+
   /// - Parameters:
   ///   - types: of the expression's operands.
-  ///   - keepsFirst: whether operand 0 is the program's first even where it does not occur.
   /// - Returns: nil where the vector machine has no instruction for a part of the expression.
-  init?(_ expression: ScalarExpression, types: [DataType], keepsFirst: Bool = false) {
+  init?(
+    _ expression: ScalarExpression, types: [DataType], keepsFirst: FirstOperand = .whereItOccurs
+  ) {
     var graph = InstructionGraph(types)
-    if keepsFirst, graph.append(.operand(0)) == nil { return nil }
+    graph.firstIsUnrounded = keepsFirst == .inLanes
+    if keepsFirst != .whereItOccurs, graph.append(.operand(0)) == nil { return nil }
     guard let resultType = expression.dataType(operands: types),
-      let format = ElementFormat(resultType), let root = graph.append(expression)
+      let format = ElementFormat(resultType), var root = graph.append(expression)
     else { return nil }
+    // Storing rounds.
+    let last = graph.nodes[root]
+    if last.operand == nil, last.instruction.operation == .roundTo,
+      last.instruction.function == format.rawValue
+    {
+      root = Int(last.instruction.a)
+    }
     self = graph.fused(root).emitted(root, format)
+    if graph.firstIsUnrounded, types[0].isSixteenBitReal { operandFormats[0] = .float32 }
   }
 }
 
@@ -87,6 +105,8 @@ struct InstructionGraph {
   private(set) var sources: [CompiledExpression.Source] = []
   private var known: [InstructionNode: Int] = [:]
   let types: [DataType]
+  /// Whether operand 0 is yet to be rounded to its type.
+  var firstIsUnrounded = false
 
   static let maximumNodes = 4096
 

@@ -1,7 +1,7 @@
 package import CPUKernelInterface
 package import KernelModel
 package import ProgramModel
-import TensorModel
+package import TensorModel
 
 /// A kernel's epilogue, compiled, with the views of its operands.
 struct EpiloguePlan {
@@ -13,7 +13,7 @@ struct EpiloguePlan {
 
   /// - Parameters:
   ///   - transform: what is applied to the kernel's value first.
-  ///   - valueType: the type of that value.
+  ///   - valueType: what the epilogue takes that value for; it is handed over in single precision.
   /// - Returns: nil where the epilogue needs the reference interpreter.
   init?(
     _ step: Step, valueType: DataType = .float32,
@@ -31,9 +31,11 @@ struct EpiloguePlan {
     var replacements: [ScalarExpression] = types.indices.map { .operand($0) }
     replacements[0] = transform
     let expression = epilogue.substituting(replacements)
-    if expression == .operand(0), format == ElementFormat(valueType) { return }
+    let isStored = valueType == .float32 && expression == .operand(0)
+    let isWidened = valueType.isSixteenBitReal && expression == .cast(.operand(0), .float32)
+    if format == .float32, isStored || isWidened { return }
     guard
-      let compiled = CompiledExpression(expression, types: types, keepsFirst: true),
+      let compiled = CompiledExpression(expression, types: types, keepsFirst: .inLanes),
       compiled.resultFormat == format
     else { return nil }
     program = compiled
@@ -71,18 +73,21 @@ package struct BlockEpilogue: Sendable {
 
   /// - Parameters:
   ///   - expression: operand 0 is the float result, operand `k` is input `own + k - 1` of the step.
+  ///   - type: what the expression takes operand 0 for.
   ///   - rowAxes: the axes of the output that rows of blocks are counted over, outermost first.
   ///   - columnAxis: the axis of columns.
   ///   - place: where the kernel's list of operands has an input of the step.
-  /// - Returns: nil where the vector machine cannot evaluate the expression in place: for want of an
-  ///   instruction, because the output is not `float32`, or because an operand lies where the output does.
+  /// - Returns: nil where the vector machine cannot evaluate the expression: for want of an instruction, or because
+  ///   an operand lies where results are kept until it has run.
   package init?(
-    _ expression: ScalarExpression, step: Step, own: Int, rowAxes: [Int], columnAxis: Int,
+    _ expression: ScalarExpression, of type: DataType = .float32, step: Step, own: Int,
+    rowAxes: [Int], columnAxis: Int,
     kernels: ElementwiseKernels, place: (_ input: Int) -> Int
   ) {
-    guard let output = step.outputs.first, output.dataType == .float32,
-      let draft = EpilogueDraft(expression, of: .float32, step: step, own: own),
-      !draft.overlapsOutput
+    guard let output = step.outputs.first, output.dataType.isRealStorage else { return nil }
+    guard
+      let draft = EpilogueDraft(expression, of: type, step: step, own: own),
+      !draft.overlapsOutput || (output.dataType.isSixteenBitReal && draft.coversOutput)
     else { return nil }
     let block = draft.block(rowAxes: rowAxes, columnAxis: columnAxis, place: place)
     inputs = draft.inputs
@@ -109,7 +114,7 @@ struct SumsBlockEpilogue: Sendable {
     let block = draft.block(rowAxes: rowAxes, columnAxis: columnAxis, place: place)
     retained = block
     hook = SumsHook(
-      function: kernels.sumsEpilogue, context: block.address,
+      function: kernels.blockEpilogue, context: block.address,
       scratchBytes: draft.compiled.scratchBytes,
       resultBytes: draft.compiled.resultFormat.byteCount)
   }
@@ -124,7 +129,7 @@ private struct EpilogueDraft {
   var views: [View] = []
   let output: View
 
-  /// - Parameter type: of operand 0.
+  /// - Parameter type: of operand 0, which is handed over in lanes.
   init?(_ expression: ScalarExpression, of type: DataType, step: Step, own: Int) {
     guard let output = step.outputs.first else { return nil }
     self.output = output
@@ -133,7 +138,7 @@ private struct EpilogueDraft {
       guard let view else { return nil }
       types.append(view.dataType)
     }
-    guard let compiled = CompiledExpression(expression, types: types, keepsFirst: true),
+    guard let compiled = CompiledExpression(expression, types: types, keepsFirst: .inLanes),
       compiled.resultFormat == ElementFormat(output.dataType)
     else { return nil }
     self.compiled = compiled

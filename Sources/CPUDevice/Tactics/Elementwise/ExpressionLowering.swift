@@ -62,8 +62,7 @@ extension InstructionGraph {
   private mutating func constant(_ value: Double, _ type: DataType) -> Int? {
     switch ElementFormat(type)?.lane {
     case .float:
-      let number = type == .float32 ? Float(value) : nil
-      return instruction(.splat, [], type, x: number ?? Float(value))
+      return instruction(.splat, [], type, x: Float(type.rounded(value)))
     case .int64: return Int64(exactly: value).flatMap { wide($0) }
     case .int32: return Int64(exactly: value).flatMap { narrow($0, type) }
     case .mask: return narrow(value == 0 ? 0 : -1, .bool)
@@ -92,7 +91,8 @@ extension InstructionGraph {
   /// A node whose value is a number of its type, where that is narrower than a lane.
   private mutating func rounded(_ x: Int) -> Int? {
     let type = nodes[x].type
-    guard type == .float16 || type == .bfloat16, nodes[x].operand == nil else { return x }
+    guard type == .float16 || type == .bfloat16 else { return x }
+    if let operand = nodes[x].operand, operand != 0 || !firstIsUnrounded { return x }
     let format: ElementFormat = type == .float16 ? .float16 : .bfloat16
     return instruction(.roundTo, [x], type, function: format.rawValue)
   }
@@ -338,9 +338,10 @@ extension InstructionGraph {
 
   private mutating func narrowed(_ x: Int, _ to: ElementFormat, _ type: DataType) -> Int? {
     if to != .float32 { return instruction(.roundTo, [x], type, function: to.rawValue) }
-    // Widening: the value is that of its own type, and no longer of that type.
-    guard nodes[x].type != .float32 else { return x }
-    return rounded(x).flatMap { instruction(.copy, [$0], .float32) }
+    // Lanes stay as they are.
+    return node(
+      InstructionNode(
+        instruction: nodes[x].instruction, type: .float32, operand: nodes[x].operand))
   }
 
   private mutating func wrapped(_ x: Int, _ to: ElementFormat, _ type: DataType) -> Int? {

@@ -18,12 +18,12 @@ struct GroupTactic: CPUTactic {
     let step = request.step
     guard case .normalization(let problem) = step.problem,
       case .group(let symbolic, let epsilon) = problem.kind, let groups = symbolic.constant,
-      let x = step.inputs[0], let output = step.outputs.first, x.dataType == .float32,
-      x.rank >= 2, groups > 0, let epilogue = EpiloguePlan(step)
+      let x = step.inputs[0], let output = step.outputs.first, x.dataType.isRealStorage,
+      x.rank >= 2, groups > 0, let epilogue = EpiloguePlan(step, valueType: x.dataType)
     else { return nil }
     for index in 1...2 where index < step.inputs.count {
       guard let view = step.inputs[index] else { continue }
-      guard view.dataType == .float32, view.isContiguous(along: 0) else { return nil }
+      guard view.dataType.isRealStorage, view.isContiguous(along: 0) else { return nil }
     }
     channels = x.shape[1]
     guard channels % groups == 0, channels > 0 else { return nil }
@@ -110,11 +110,21 @@ struct GroupTactic: CPUTactic {
     let unitChannels = isChannelsLast ? shape.columnChunk : shape.rowChunk
     let statisticsOffset = layout.reserve(3 * ((unitChannels + 15) & ~15) * 4)
     let resultOffset = layout.reserve((shape.columnChunk + 16) * 4)
-    let parameters = GroupParameters(
+    var parameters = GroupParameters(
       loop: loop, isChannelsLast: isChannelsLast, channelsPerGroup: channels / groups,
       epsilon: Float(epsilon), scale: scale, bias: bias, statisticsOffset: statisticsOffset,
       resultOffset: resultOffset,
       epilogue: epilogue.parameters(in: arena, firstOperand: 2, layout: &layout))
+    func format(_ index: Int) -> ElementFormat {
+      let view = index < step.inputs.count ? step.inputs[index] : nil
+      return ElementFormat(real: view?.dataType ?? .float32)
+    }
+    parameters.format = format(0)
+    parameters.scaleFormat = format(1)
+    parameters.biasFormat = format(2)
+    if parameters.format != .float32 {
+      parameters.inputOffset = layout.reserve(shape.rowChunk * shape.columnChunk * 4)
+    }
     let phase = KernelPhase(
       function: request.kernels.elementwise.groups,
       parameters: ParameterBlock(parameters, retaining: [arena]), operands: operands,

@@ -15,12 +15,13 @@ struct PoolingTactic: CPUTactic {
     let step = request.step
     guard case .window(let problem) = step.problem, let x = step.inputs[0],
       let output = step.outputs.first, step.outputs.count == 1,
-      x.dataType == .float32 || x.dataType.isByte, x.rank >= 3, x.rank <= 5,
+      x.dataType.isRealStorage || x.dataType.isByte, x.rank >= 3, x.rank <= 5,
       x.isContiguous(along: 1), output.isContiguous(along: 1),
       let before = Shape(problem.padsBefore).constants,
       let after = Shape(problem.padsAfter).constants,
       let epilogue = EpiloguePlan(
-        step, transform: x.dataType.isByte ? .cast(.operand(0), x.dataType) : .operand(0))
+        step, valueType: x.dataType.isByte ? .float32 : x.dataType,
+        transform: x.dataType.isByte ? .cast(.operand(0), x.dataType) : .operand(0))
     else { return nil }
     switch problem.function {
     case .maximum, .average: break

@@ -33,7 +33,7 @@ struct RecurrenceTactic: CPUTactic {
       }
       guard
         let program = CompiledExpression(
-          activation.substituting([value]), types: [.float32], keepsFirst: true),
+          activation.substituting([value]), types: [.float32], keepsFirst: .always),
         program.resultFormat == .float32
       else { return nil }
       functions.append(program)

@@ -19,9 +19,11 @@ struct ReductionTactic: CPUTactic {
     let step = request.step
     guard case .reduction(let problem) = step.problem, let x = step.inputs[0],
       let output = step.outputs.first, x.elementCount > 0,
-      problem.prologue.dataType(operands: [x.dataType]) == .float32,
-      let rule = Self.rule(problem.function, count: problem.axes.reduce(1) { $0 * x.shape[$1] }),
-      let epilogue = EpiloguePlan(step, transform: rule.after)
+      let type = problem.prologue.dataType(operands: [x.dataType]), type.isRealStorage,
+      let rule = Self.rule(
+        problem.function, count: problem.axes.reduce(1) { $0 * x.shape[$1] }, type: type),
+      let epilogue = EpiloguePlan(
+        step, valueType: type, transform: rule.after)
     else { return nil }
     let keptAxes = x.shape.indices.filter { !problem.axes.contains($0) }
     let resultAxes = problem.keepsDimensions ? keptAxes : Array(keptAxes.indices)
@@ -37,13 +39,14 @@ struct ReductionTactic: CPUTactic {
     let column = kept.contiguousAxis(1)
     columns = column ?? (kept.rank > 0 ? kept.rank - 1 : nil)
     isAcross = !runsAlong && column != nil
-    let value = rule.before.substituting([problem.prologue])
+    let element = type == .float32 ? problem.prologue : .cast(problem.prologue, .float32)
+    let value = rule.before.substituting([element])
     let isPlain = value == .operand(0) && x.dataType == .float32
     let isPacked = isAcross || runsAlong || reduced.rank == 0
     if isPlain, isPacked {
       prologue = nil
     } else {
-      guard let program = CompiledExpression(value, types: [x.dataType], keepsFirst: true) else {
+      guard let program = CompiledExpression(value, types: [x.dataType], keepsFirst: .always) else {
         return nil
       }
       prologue = program
@@ -52,12 +55,15 @@ struct ReductionTactic: CPUTactic {
 
   /// A function as what is applied before and after numbers are combined; nil where it is not of that form.
   private static func rule(
-    _ function: Reduction.Function, count: Int
+    _ function: Reduction.Function, count: Int, type: DataType
   ) -> (function: ReductionFunction, before: ScalarExpression, after: ScalarExpression)? {
     let x = ScalarExpression.operand(0)
     switch function {
     case .sum: return (.sum, x, x)
-    case .mean: return (.sum, x, x * .float(1 / Double(count)))
+    case .mean:
+      let factor = ScalarExpression.float(1 / Double(count))
+      // Results that are typed as 16 bits multiply with numbers of 16 bits alone.
+      return type == .float32 ? (.sum, x, x * factor) : (.sum, x * factor, x)
     case .product: return (.product, x, x)
     case .minimum: return (.minimum, x, x)
     case .maximum: return (.maximum, x, x)

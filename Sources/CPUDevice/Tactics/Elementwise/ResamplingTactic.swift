@@ -14,9 +14,9 @@ struct ResamplingTactic: CPUTactic {
   init?(_ request: TacticRequest) {
     let step = request.step
     guard case .resample(let problem) = step.problem, let x = step.inputs[0],
-      let output = step.outputs.first, x.dataType == .float32, x.rank >= 3, x.rank <= 5,
+      let output = step.outputs.first, x.dataType.isRealStorage, x.rank >= 3, x.rank <= 5,
       x.elementCount > 0, x.isContiguous(along: 1), output.isContiguous(along: 1),
-      let epilogue = EpiloguePlan(step)
+      let epilogue = EpiloguePlan(step, valueType: x.dataType)
     else { return nil }
     var axes = [ResamplingTaps?](repeating: nil, count: 5 - x.rank)
     for axis in 0..<x.rank {
@@ -84,10 +84,12 @@ struct ResamplingTactic: CPUTactic {
     let loop = shape.loop(in: arena, seconds: seconds(request), threads: request.threads)
     var layout = ScratchLayout()
     _ = layout.reserve(loop.scratchBytes)
-    let parameters = ResamplingParameters(
+    var parameters = ResamplingParameters(
       loop: loop, axes: [table(0, x, arena), table(1, x, arena), table(2, x, arena)],
-      isCopy: isCopy, resultOffset: layout.reserve((shape.rowChunk * shape.columnChunk + 16) * 4),
+      isCopy: isCopy && x.dataType == .float32,
+      resultOffset: layout.reserve((shape.rowChunk * shape.columnChunk + 16) * 4),
       epilogue: epilogue.parameters(in: arena, firstOperand: 2, layout: &layout))
+    parameters.format = ElementFormat(real: x.dataType)
     let phase = KernelPhase(
       function: request.kernels.elementwise.resampling,
       parameters: ParameterBlock(parameters, retaining: [arena]),

@@ -28,8 +28,8 @@ struct RowTactic: CPUTactic {
   init?(_ request: TacticRequest) {
     let step = request.step
     guard case .normalization(let problem) = step.problem, let x = step.inputs[0],
-      let output = step.outputs.first, x.dataType == .float32,
-      let epilogue = EpiloguePlan(step)
+      let output = step.outputs.first, x.dataType.isRealStorage,
+      let epilogue = EpiloguePlan(step, valueType: x.dataType)
     else { return nil }
     let axes: [Int]
     switch problem.kind {
@@ -70,12 +70,13 @@ struct RowTactic: CPUTactic {
   ) -> Vector? {
     let step = request.step
     guard index < step.inputs.count, let view = step.inputs[index] else { return Vector.none }
-    guard let output = step.outputs.first, view.dataType == .float32 else { return nil }
+    guard let output = step.outputs.first, view.dataType.isRealStorage else { return nil }
     let expanded = view.expanded(to: output.shape)
     for axis in output.shape.indices where output.shape[axis] != 1 && !rowAxes.contains(axis) {
       if expanded.strides[axis] != 0 { return nil }
     }
     if let constant = request.constants[index] { return .packed(expanded, constant) }
+    guard view.dataType == .float32 else { return nil }
     // Side by side in the order of the row.
     var stride = 1
     for axis in rowAxes.reversed() {
@@ -138,6 +139,7 @@ struct RowTactic: CPUTactic {
       inputOffset: inputOffset, resultOffset: resultOffset,
       epilogue: epilogue.parameters(in: arena, firstOperand: 2, layout: &layout))
     configure(&parameters)
+    parameters.format = ElementFormat(real: request.step.inputs[0]?.dataType ?? .float32)
     let phase = KernelPhase(
       function: request.kernels.elementwise.rows,
       parameters: ParameterBlock(parameters, retaining: [arena]), operands: operands,
@@ -180,17 +182,16 @@ struct RowTactic: CPUTactic {
         throw CPUTacticError("no memory for \(bytes) bytes")
       }
       let target = storage.base.assumingMemoryBound(to: Float.self)
-      let source = tensor.address.assumingMemoryBound(to: Float.self) + view.offset
       let extents = rowAxes.map { view.shape[$0] }
       let strides = rowAxes.map { view.strides[$0] }
       for index in 0..<row.elementCount {
         var rest = index
-        var offset = 0
+        var offset = view.offset
         for axis in extents.indices.reversed() {
           offset += rest % extents[axis] * strides[axis]
           rest /= extents[axis]
         }
-        target[index] = source[offset]
+        target[index] = tensor.realNumber(offset)
       }
       packedBytes += bytes
       operands.append(.constant(storage, byteOffset: 0))
