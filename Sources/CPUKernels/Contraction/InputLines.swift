@@ -44,10 +44,8 @@ struct InputLines {
       NumberConversion.widen(source, format, target, count)
       return
     }
-    for position in 0..<positions {
-      NumberConversion.widen(
-        source + position &* lines.source.pixel &* 2, format, target + position &* lines.pixel,
-        lines.run)
-    }
+    NumberConversion.widen(
+      source, lines.source.pixel, format, NumberRows(target, lines.pixel), rows: positions,
+      columns: lines.run)
   }
 }

@@ -111,13 +111,13 @@ private struct BlockMover<Element: BitwiseCopyable> {
       return
     }
     var row = 0
-    if MemoryLayout<Element>.size == 4 {
+    if TransposeTile.moves(MemoryLayout<Element>.size) {
       while row + TransposeTile.rows <= rows {
         var column = 0
         while column + TransposeTile.columns <= columns {
           TransposeTile.move(
             source + column * sourceColumn + row, sourceColumn,
-            target + row * targetRow + column, targetRow)
+            target + row * targetRow + column, targetRow, size: MemoryLayout<Element>.size)
           column += TransposeTile.columns
         }
         moveScalars(source, target, row..<row + TransposeTile.rows, column..<columns)
@@ -139,19 +139,35 @@ private struct BlockMover<Element: BitwiseCopyable> {
   }
 }
 
-/// A square of 32-bit elements that is transposed in registers.
+/// A square of elements of 16 or 32 bits that is transposed in registers.
 enum TransposeTile {
   static var rows: Int { 4 }
   static var columns: Int { 4 }
+
+  /// Whether there is a square of elements of so many bytes.
+  @inline(__always)
+  static func moves(_ size: Int) -> Bool { size == 2 || size == 4 }
 
   /// `target[r * targetStride + c] = source[c * sourceStride + r]`.
   @inline(__always)
   static func move(
     _ source: UnsafeRawPointer, _ sourceStride: Int, _ target: UnsafeMutableRawPointer,
-    _ targetStride: Int
+    _ targetStride: Int, size: Int = 4
   ) {
-    typealias Line = SIMD4<UInt32>
-    let from = sourceStride * 4, to = targetStride * 4
+    if size == 2 {
+      move(UInt16.self, source, sourceStride * 2, target, targetStride * 2)
+    } else {
+      move(UInt32.self, source, sourceStride * 4, target, targetStride * 4)
+    }
+  }
+
+  /// Strides in bytes.
+  @inline(__always)
+  private static func move<Element: SIMDScalar & BitwiseCopyable>(
+    _ type: Element.Type, _ source: UnsafeRawPointer, _ from: Int,
+    _ target: UnsafeMutableRawPointer, _ to: Int
+  ) {
+    typealias Line = SIMD4<Element>
     let a = source.loadUnaligned(as: Line.self)
     let b = (source + from).loadUnaligned(as: Line.self)
     let c = (source + 2 * from).loadUnaligned(as: Line.self)

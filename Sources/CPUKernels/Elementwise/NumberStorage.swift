@@ -165,10 +165,23 @@ enum NumberConversion {
     _ source: UnsafeRawPointer, _ sourceStride: Int, _ format: ElementFormat,
     _ target: NumberRows, rows: Int, columns: Int
   ) {
-    for row in 0..<rows {
-      widen(
-        source + row &* sourceStride &* format.size, format,
-        target.address + row &* target.stride, columns)
+    let bytes = sourceStride &* format.size
+    switch format {
+    case .float16:
+      for row in 0..<rows {
+        widen(
+          HalfNumbers.self, source + row &* bytes, target.address + row &* target.stride, columns)
+      }
+    case .bfloat16:
+      for row in 0..<rows {
+        widen(
+          BrainNumbers.self, source + row &* bytes, target.address + row &* target.stride, columns)
+      }
+    default:
+      for row in 0..<rows {
+        UnsafeMutableRawPointer(target.address + row &* target.stride).copyMemory(
+          from: source + row &* bytes, byteCount: columns &* 4)
+      }
     }
   }
 
@@ -177,10 +190,23 @@ enum NumberConversion {
     _ source: NumberRows, _ target: UnsafeMutableRawPointer, _ targetStride: Int,
     _ format: ElementFormat, rows: Int, columns: Int
   ) {
-    for row in 0..<rows {
-      narrow(
-        UnsafePointer(source.address + row &* source.stride),
-        target + row &* targetStride &* format.size, format, columns)
+    let bytes = targetStride &* format.size
+    switch format {
+    case .float16:
+      for row in 0..<rows {
+        narrow(
+          HalfNumbers.self, source.address + row &* source.stride, target + row &* bytes, columns)
+      }
+    case .bfloat16:
+      for row in 0..<rows {
+        narrow(
+          BrainNumbers.self, source.address + row &* source.stride, target + row &* bytes, columns)
+      }
+    default:
+      for row in 0..<rows {
+        (target + row &* bytes).copyMemory(
+          from: source.address + row &* source.stride, byteCount: columns &* 4)
+      }
     }
   }
 
