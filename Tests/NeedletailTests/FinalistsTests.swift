@@ -1,5 +1,6 @@
 import DeviceInterface
 import KernelAutoTuning
+import KernelModel
 import Needletail
 import ProgramModel
 import Synchronization
