@@ -48,7 +48,8 @@ package struct SelfTest: Sendable {
   /// Runs `count` cases of each family with every tactic that the runner has for them.
   ///
   /// - Parameters:
-  ///   - families: those whose names are or, where none is, contain one of these words; all where there is none.
+  ///   - families: for each word the family of that name or, where there is none, those whose names contain it;
+  ///     all families where there is no word.
   ///   - words: tactics whose names contain one of these; all where there is none.
   ///   - outcome: told about each case and tactic.
   ///   - progress: told the share that is done.
@@ -57,15 +58,16 @@ package struct SelfTest: Sendable {
     on runner: any StepRunner,
     outcome: (Outcome) throws -> Void, progress: (Double) -> Void
   ) throws {
-    var chosen = Self.families.filter { families.contains($0.name) }
-    if chosen.isEmpty {
-      chosen = Self.families.filter { family in
-        families.isEmpty || families.contains { family.name.contains($0) }
-      }
+    let names = Set(Self.families.map(\.name))
+    let chosen = Self.families.filter { family in
+      families.isEmpty
+        || families.contains { word in
+          names.contains(word) ? family.name == word : family.name.contains(word)
+        }
     }
     guard !chosen.isEmpty else {
-      let names = Self.families.map(\.name).joined(separator: ", ")
-      throw SelfTestError("no family of cases is named so; there are: \(names)")
+      let all = Self.families.map(\.name).joined(separator: ", ")
+      throw SelfTestError("no family of cases is named so; there are: \(all)")
     }
     let cases = chosen.flatMap { family in (first..<first + count).map { (family, $0) } }
     for start in stride(from: 0, to: cases.count, by: batch) {
