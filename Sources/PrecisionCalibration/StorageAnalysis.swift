@@ -57,7 +57,9 @@ struct StorageAnalysis: Sendable {
     staticallyWide =
       isStatic
       ? []
-      : Set(StorageAnalysis(graph, sixteen, isQuantized: isQuantized).traits.filter { $0.value.contains(.wide) }.keys)
+      : Set(
+        StorageAnalysis(graph, sixteen, isQuantized: isQuantized).traits
+          .filter { $0.value.contains(.wide) }.keys)
     for (index, value) in graph.values.enumerated() where value.type?.dataType == .float32 {
       guard value.constant == nil, let magnitude = ranges[value.name] else { continue }
       if magnitude * Self.safetyFactor > sixteen.largest {
