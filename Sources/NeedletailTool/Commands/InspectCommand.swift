@@ -61,7 +61,16 @@ struct InspectCommand: ParsableCommand {
     build.minimumSegmentSize = 1
     build.noFallback = noFallback
     let source = try EngineSource(model)
-    if modelOnly { return try showModel(try source.model(common)) }
+    if modelOnly {
+      // Of several signatures none may be meant.
+      if common.signature.isEmpty, let description = try source.savedModel(),
+        description.signatures.count > 1,
+        !description.signatures.contains(where: { $0.name == "serving_default" })
+      {
+        return try show(description)
+      }
+      return try showModel(try source.model(common))
+    }
     if kernels == nil, let description = try source.savedModel() {
       let isImportable = try showsLayers(of: description)
       guard isImportable else { return }
@@ -84,11 +93,12 @@ struct InspectCommand: ParsableCommand {
     if common.json { try Output.json(report) } else { report.show() }
   }
 
+  private func show(_ description: SavedModelDescription) throws {
+    common.json ? try Output.json(description) : SavedModelReport(description: description).show()
+  }
+
   private func showModel(_ model: Model) throws {
-    if let description = model.savedModel {
-      return common.json
-        ? try Output.json(description) : SavedModelReport(description: description).show()
-    }
+    if let description = model.savedModel { return try show(description) }
     let inputs = model.inputs.map(InspectReport.Port.init)
     let outputs = model.outputs.map(InspectReport.Port.init)
     if common.json { return try Output.json(["inputs": inputs, "outputs": outputs]) }
