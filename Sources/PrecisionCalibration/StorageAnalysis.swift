@@ -18,6 +18,9 @@ struct StorageAnalysis: Sendable {
     /// Reads or writes numbers that are stored as 8-bit integers: takes operands as they are, constants too, and gives
     /// 16 bits where they are wanted.
     case integers
+
+    /// Whether results are in single precision, unless every reader takes nothing but 16 bits.
+    var givesSingle: Bool { self == .single || self == .reduction }
   }
 
   struct Decision: Sendable, Hashable {

@@ -159,8 +159,7 @@ struct StorageWriter {
     var isResultSixteen = false
     if let output = node.outputs.first, isReal(output) {
       isResultSixteen = storesSixteen(output, problem, treatment)
-      let givesSingle = treatment == .single || treatment == .reduction
-      if !isResultSixteen, givesSingle || analysis.needsSingle(output) {
+      if !isResultSixteen, treatment.givesSingle || analysis.needsSingle(output) {
         keptSingle.insert(output)
       }
     }
@@ -189,8 +188,7 @@ struct StorageWriter {
     let canCast =
       problem.epilogue != nil || { if case .pointwise = problem { true } else { false } }()
     guard canCast else { return false }
-    let givesSingle = treatment == .single || treatment == .reduction
-    if givesSingle || analysis.needsSingle(output) { return demand.isSixteenOnly }
+    if treatment.givesSingle || analysis.needsSingle(output) { return demand.isSixteenOnly }
     return demand.wantsSixteen || !demand.wantsSingle
   }
 

@@ -10,7 +10,7 @@ package struct LayerSensitivity {
   let reference: Engine
   private let table: CalibrationTable
   /// What layers that are not on integers are computed in.
-  private let rest: Precision
+  var rest: Precision
 
   package init(_ model: Model, builder: Builder) throws(NeedletailError) {
     guard let calibration = builder.calibration else {

@@ -45,9 +45,11 @@ package struct PrecisionSearch {
     var builder = builder
     builder.precision = .int8
     builder.excluded = [:]
-    let rest = try Self.rest(model, builder, bound, data)
+    var sensitivity = try LayerSensitivity(model, builder: builder)
+    let measured = try PrecisionLoss(bound, sensitivity.reference, data, firstSample: 0)
+    let rest = try Self.rest(model, builder, limit: bound.limit, measured)
     builder.rest = rest
-    let sensitivity = try LayerSensitivity(model, builder: builder)
+    sensitivity.rest = rest
     var layers = try Self.timed(model, builder)
     if layers.contains(where: { $0.precision == .int8 }) {
       let errors = try sensitivity.errors(
@@ -55,7 +57,6 @@ package struct PrecisionSearch {
       ) { progress("measuring layers", $0) }
       for index in layers.indices { layers[index].error = errors[layers[index].node] }
     }
-    let measured = try PrecisionLoss(bound, sensitivity.reference, data, firstSample: 0)
     let check = try heldOut.map { (heldOut) throws(NeedletailError) in
       try PrecisionLoss(
         bound, sensitivity.reference, heldOut, firstSample: data.sampleCount)
@@ -86,7 +87,7 @@ package struct PrecisionSearch {
 
   /// FP16 where the device is faster in it and the network, all in it, keeps the bound; else FP32.
   private static func rest(
-    _ model: Model, _ builder: Builder, _ bound: PrecisionBound, _ data: CalibrationData
+    _ model: Model, _ builder: Builder, limit: Double, _ measured: PrecisionLoss
   ) throws(NeedletailError) -> Precision {
     let device = try Devices.open(
       builder.device, threads: builder.threads, instructionSet: builder.instructionSet)
@@ -94,10 +95,7 @@ package struct PrecisionSearch {
     var half = builder
     half.precision = .fp16
     half.tuning = 0
-    let reference = try builder.reference.buildNow(model)
-    let loss = try PrecisionLoss(bound, reference, data, firstSample: 0)
-      .loss(of: try half.buildNow(model).executor)
-    return loss <= bound.limit ? .fp16 : .fp32
+    return try measured.loss(of: try half.buildNow(model).executor) <= limit ? .fp16 : .fp32
   }
 
   // MARK: Times
