@@ -13,7 +13,7 @@ package final class CPU: Device {
 
   /// - Parameters:
   ///   - threads: how many threads compute, the caller's included; nil for all that the process may use.
-  ///   - instructionSet: `baseline`, `avx2`, `avx512` or `avx512_vnni`; nil for the best.
+  ///   - instructionSet: `baseline`, `avx2`, `avx512`, `avx512_vnni` or `avx512_amx`; nil for the best.
   package init(threads: Int? = nil, instructionSet: String? = nil) throws(DeviceError) {
     processor = Processor.current
     let wanted = instructionSet ?? processor.instructionSets[0]

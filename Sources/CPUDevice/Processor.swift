@@ -38,15 +38,19 @@ package struct Processor: Sendable {
       let wanted: UInt32 = 1 << 16 | 1 << 17 | 1 << 28 | 1 << 30 | 1 << 31
       hasAVX512 = hasAVX2 && savesZMM && extended.ebx & wanted == wanted
       hasVNNI = hasAVX512 && extended.ecx & (1 << 11) != 0
-      hasAMX = states & 0x60000 == 0x60000 && extended.edx & (1 << 24) != 0
+      // AMX of bytes, where the operating system grants this process its registers.
+      hasAMX =
+        hasVNNI && states & 0x60000 == 0x60000 && extended.edx & 0x300_0000 == 0x300_0000
+        && processor_requests_tiles()
     #endif
   }
 
   /// The instruction sets that kernels can be chosen from, best first.
   package var instructionSets: [String] {
-    (hasVNNI ? ["avx512_vnni"] : []) + (hasAVX512 ? ["avx512"] : []) + (hasAVX2 ? ["avx2"] : []) + [
-      "baseline"
-    ]
+    (hasAMX ? ["avx512_amx"] : []) + (hasVNNI ? ["avx512_vnni"] : [])
+      + (hasAVX512 ? ["avx512"] : []) + (hasAVX2 ? ["avx2"] : []) + [
+        "baseline"
+      ]
   }
 
   /// The kernels of an instruction set; nil where the processor does not have it.
@@ -54,10 +58,13 @@ package struct Processor: Sendable {
     guard instructionSets.contains(instructionSet) else { return nil }
     switch instructionSet {
     #if arch(x86_64)
-      case "avx512_vnni":
+      case "avx512_vnni", "avx512_amx":
         var table = CPUKernelsAVX512.kernelTable()
         table.instructionSet = instructionSet
         table.integer = CPUKernelsVNNI.integerKernels()
+        if instructionSet == "avx512_amx" {
+          table.integer.variants.insert(CPUKernelsVNNI.matrixVariant(), at: 0)
+        }
         return table
       case "avx512": return CPUKernelsAVX512.kernelTable()
       case "avx2": return CPUKernelsAVX2.kernelTable()

@@ -1,6 +1,6 @@
 /// The kernels of one instruction set, family by family.
 package struct CPUKernelTable: Sendable {
-  /// `baseline`, `avx2`, `avx512`, `avx512_vnni`.
+  /// `baseline`, `avx2`, `avx512`, `avx512_vnni`, `avx512_amx`.
   package var instructionSet: String
   /// Floats in one vector register.
   package var vectorWidth: Int

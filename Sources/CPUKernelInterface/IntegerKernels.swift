@@ -157,6 +157,8 @@ package struct IntegerVariant: Sendable {
   package var rows: Int
   package var columns: Int
   package var tile: IntegerTileFunction
+  /// Products of a cycle, of those of the kernels' vectors.
+  package var speed = 1.0
 
   package init(rows: Int, columns: Int, tile: IntegerTileFunction) {
     self.name = "\(rows)x\(columns)"

@@ -6,6 +6,8 @@
 /// Asks for the cache line at `address`, which will be read; never faults.
 static inline void prefetchForReading(const void *address) { __builtin_prefetch(address, 0, 3); }
 
+#include "MatrixTiles.h"
+
 #if defined(__F16C__)
 #include <immintrin.h>
 

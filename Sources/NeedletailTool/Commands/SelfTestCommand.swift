@@ -24,7 +24,7 @@ struct SelfTestCommand: ParsableCommand {
   @Option(help: "Threads of the CPU.")
   var threads: Int?
 
-  @Option(help: "Kernels of the CPU: baseline, avx2, avx512, avx512_vnni.")
+  @Option(help: "Kernels of the CPU: baseline, avx2, avx512, avx512_vnni, avx512_amx.")
   var instructionSet: String?
 
   @Option(help: "Only families of cases whose name contains this; repeatable.")

@@ -57,7 +57,7 @@ struct IntegerTactic: CPUTactic {
     let intensity = Double(tile.rows) * vectors / (Double(tile.rows) + vectors)
     let efficiency = min(0.9, 0.36 * intensity)
     let products = step.multiplyAdds * (padded / columns) * (paddedRows / rows).squareRoot()
-    let rate = width * work.kernels.productsPerCycle * 2.8e9 * efficiency
+    let rate = width * work.kernels.productsPerCycle * tile.speed * 2.8e9 * efficiency
     let results = Double(step.outputs[0].elementCount) * 4e-9 / width
     let penalty = blocking == .preferred ? 1.0 : 1.04
     return penalty * products / rate + results + step.trafficBytes / 12e9 + 1e-6
