@@ -38,9 +38,9 @@ package struct Processor: Sendable {
       let wanted: UInt32 = 1 << 16 | 1 << 17 | 1 << 28 | 1 << 30 | 1 << 31
       hasAVX512 = hasAVX2 && savesZMM && extended.ebx & wanted == wanted
       hasVNNI = hasAVX512 && extended.ecx & (1 << 11) != 0
-      // AMX of bytes, where the operating system grants this process its registers.
+      // AMX of bytes and bfloat16, where the operating system grants this process its registers.
       hasAMX =
-        hasVNNI && states & 0x60000 == 0x60000 && extended.edx & 0x300_0000 == 0x300_0000
+        hasVNNI && states & 0x60000 == 0x60000 && extended.edx & 0x340_0000 == 0x340_0000
         && processor_requests_tiles()
     #endif
   }
@@ -64,6 +64,7 @@ package struct Processor: Sendable {
         table.integer = CPUKernelsVNNI.integerKernels()
         if instructionSet == "avx512_amx" {
           table.integer.variants.insert(CPUKernelsVNNI.matrixVariant(), at: 0)
+          table.integer.pairVariants = [CPUKernelsVNNI.matrixPairVariant()]
         }
         return table
       case "avx512": return CPUKernelsAVX512.kernelTable()

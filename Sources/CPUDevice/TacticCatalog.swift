@@ -14,6 +14,7 @@ package enum TacticCatalog {
   private static let families: [@Sendable (TacticRequest) -> [any CPUTactic]] = [
     ContractionTactics.candidates,
     IntegerTactics.candidates,
+    PairTactics.candidates,
     ElementwiseTactics.candidates,
   ]
 }

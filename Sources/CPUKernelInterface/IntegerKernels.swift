@@ -175,6 +175,8 @@ package struct IntegerKernels: Sendable {
   /// Multiply-adds of a vector that one cycle completes, roughly.
   package var productsPerCycle: Double
   package var variants: [IntegerVariant]
+  /// The tiles of pairs of bfloat16, whose sums are in single precision: a quad is two of them.
+  package var pairVariants: [IntegerVariant] = []
   /// `IntegerContractionParameters`.
   package var contraction: KernelFunction
   /// `IntegerPackParameters`.

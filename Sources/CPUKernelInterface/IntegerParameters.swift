@@ -62,6 +62,9 @@ package struct IntegerContractionParameters: BitwiseCopyable, @unchecked Sendabl
   package var pad: UnsafePointer<UInt8>
   /// Its columns are those of all groups, each padded to whole panels.
   package var epilogue: IntegerEpilogue
+  /// Whether factors are pairs of bfloat16, and what then becomes of the sums.
+  package var takesPairs = false
+  package var pairEpilogue = PairEpilogue()
   package var resultBytes = 4
   package var residualBytes = 1
   package var hook: KernelEpilogue?
@@ -119,11 +122,13 @@ package struct IntegerPackParameters: BitwiseCopyable, @unchecked Sendable {
   package var planes = 1
   package var isUnsigned = false
   package var flipsInput = false
+  /// Bytes of a weight: 1, or 2 of bfloat16.
+  package var factorBytes = 1
 
   package init() {}
 
   package var taps: Int { takesRows ? height : height * width }
-  package var run: Int { takesRows ? width * channels : channels }
+  package var run: Int { (takesRows ? width * channels : channels) * factorBytes }
   package var quads: Int { (run + 3) / 4 }
   package var panels: Int { (columns + tileColumns - 1) / tileColumns }
   package var panelBytes: Int { planes * taps * quads * tileColumns * 4 }
@@ -147,10 +152,11 @@ package struct IntegerCopyParameters: BitwiseCopyable, Sendable {
   package var padLeft = 0
   package var paddedHeight = 1
   package var paddedWidth = 1
-  // Elements of the source between rows, pixels and channels.
+  // Bytes of the source between rows, pixels and channels; channels of two bytes that are adjacent are twice as many.
   package var rowStride = 0
   package var pixelStride = 0
   package var channelStride = 0
+  package var factorBytes = 1
   package var batchCount = 1
   package var batch = ContractionBatch(repeating: ContractionBatchDimension())
   package var rowsPerTask = 1

@@ -2,8 +2,8 @@ extension IntegerPlan {
   /// Bytes beyond the last of a copy that a tile may read, as it takes four at a time.
   private static let slack = 16
 
-  /// Replaces x by a copy in the workspace where its channels are not adjacent, are too few or no multiple of four,
-  /// or where it is signed.
+  /// Replaces x by a copy in the workspace where its channels are not adjacent, are too few or no multiple of four
+  /// bytes, or where it is signed.
   static func copy(
     _ geometry: inout ConvolutionGeometry, _ format: IntegerFormat,
     _ operands: inout ContractionOperands, _ workspaceBytes: inout Int
@@ -16,6 +16,7 @@ extension IntegerPlan {
     if isInPlace { return nil }
     var copy = IntegerCopyParameters()
     copy.operands = operands
+    copy.factorBytes = format.factorBytes
     copy.height = geometry.inputHeight
     copy.width = geometry.inputWidth
     copy.groups = geometry.groups
@@ -65,6 +66,7 @@ extension IntegerPlan {
     if isInPlace { return nil }
     var copy = IntegerCopyParameters()
     copy.operands = operands
+    copy.factorBytes = format.factorBytes
     copy.height = geometry.rows
     copy.paddedHeight = geometry.rows
     copy.channels = geometry.depth

@@ -1,5 +1,7 @@
-/// The factors of a contraction of bytes, and what becomes of the sums.
+/// The factors of a contraction of bytes, or of pairs of bfloat16, and what becomes of the sums.
 package struct IntegerFormat: Sendable {
+  /// Where it is there, factors are bfloat16 and sums are in single precision.
+  package var pairs: PairEpilogue?
   package var inputIsSigned = false
   package var weightsAreUnsigned = false
   /// Parts that weights are taken in, each of which fits a signed byte.
@@ -21,6 +23,7 @@ package struct IntegerFormat: Sendable {
 
   /// What makes bytes of x unsigned.
   var flip: UInt8 { inputIsSigned ? 0x80 : 0 }
+  var factorBytes: Int { pairs == nil ? 1 : 2 }
   var fill: UInt8 { UInt8(truncatingIfNeeded: padValue) ^ flip }
 
   /// Sets all but the addresses.
@@ -107,12 +110,13 @@ package struct IntegerPlan: IntegerContraction {
     concurrency: Int = 1
   ) throws(ContractionPlanError) {
     try convolution.check()
-    var geometry = convolution
+    var geometry = try convolution.inBytes(format.factorBytes)
     var operands = operands
     var workspaceBytes = 0
     let copy = try Self.copy(&geometry, format, &operands, &workspaceBytes)
-    let shape = try Self.variant(variant, kernels, columns: geometry.outputChannels)
+    let shape = try Self.variant(variant, kernels, format, columns: geometry.outputChannels)
     var packing = IntegerPackParameters()
+    packing.factorBytes = format.factorBytes
     packing.groups = geometry.groups
     packing.height = geometry.kernelHeight
     packing.width = geometry.kernelWidth
@@ -146,20 +150,21 @@ package struct IntegerPlan: IntegerContraction {
     concurrency: Int = 1
   ) throws(ContractionPlanError) {
     try matmul.check()
-    var geometry = matmul
+    var geometry = try matmul.inBytes(format.factorBytes)
     geometry.mergeBatchIntoRows()
     var operands = operands
     var workspaceBytes = 0
     let copy = try Self.copy(&geometry, format, &operands, &workspaceBytes)
-    let shape = try Self.variant(variant, kernels, columns: geometry.columns)
+    let shape = try Self.variant(variant, kernels, format, columns: geometry.columns)
     var packing = IntegerPackParameters()
+    packing.factorBytes = format.factorBytes
     packing.channels = matmul.depth
     packing.columns = matmul.columns
     packing.channelStride = matmul.weightsDepthStride
     packing.outputStride = matmul.weightsColumnStride
     var core = Self.core(shape)
     core.operands = operands
-    core.window.run = matmul.depth
+    core.window.run = packing.run
     core.outputWidth = geometry.rows
     core.segmentLength = geometry.rows
     core.input.pixel = geometry.inputRowStride
@@ -212,6 +217,14 @@ package struct IntegerPlan: IntegerContraction {
     core.hook = format.hook?.function
     core.hookContext = format.hook?.context
     format.apply(to: &core.epilogue)
+    if let pairs = format.pairs {
+      core.takesPairs = true
+      core.pairEpilogue = pairs
+      core.residualBytes = pairs.residual == ElementFormat.float32.rawValue ? 4 : 2
+      if format.hook == nil {
+        core.resultBytes = pairs.result == ElementFormat.float32.rawValue ? 4 : 2
+      }
+    }
     try core.finish(shape, blocking, concurrency: concurrency)
     layout = try Layout(
       packing, columns: packing.panelsOfMatrix * shape.columns, isConstant: !packsAtRunTime)
@@ -252,13 +265,14 @@ package struct IntegerPlan: IntegerContraction {
   }
 
   private static func variant(
-    _ index: Int?, _ kernels: IntegerKernels, columns: Int
+    _ index: Int?, _ kernels: IntegerKernels, _ format: IntegerFormat, columns: Int
   ) throws(ContractionPlanError) -> IntegerVariant {
+    let variants = format.pairs == nil ? kernels.variants : kernels.pairVariants
     if let index {
-      guard kernels.variants.indices.contains(index) else { throw .variant }
-      return kernels.variants[index]
+      guard variants.indices.contains(index) else { throw .variant }
+      return variants[index]
     }
-    let best = kernels.variants.min { a, b in
+    let best = variants.min { a, b in
       (columns + a.columns - 1) / a.columns * a.columns
         < (columns + b.columns - 1) / b.columns * b.columns
     }

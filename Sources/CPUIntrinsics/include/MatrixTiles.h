@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-#define NEEDLETAIL_AMX __attribute__((target("amx-tile,amx-int8")))
+#define NEEDLETAIL_AMX __attribute__((target("amx-tile,amx-int8,amx-bf16")))
 
 /// What the registers hold, as LDTILECFG reads it.
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
   uint8_t rows[16];
 } matrixTileShapes;
 
-/// Sets the registers' shapes, and the sums of each column to what they start from.
+/// Sets the registers' shapes, and the sums of each column, integers or floats, to what they start from.
 ///
 /// - upper, lower: the rows of the two blocks, 1 to 16.
 NEEDLETAIL_AMX static inline void matrixTilesBegin(int upper, int lower, const int32_t *start) {
@@ -44,6 +44,20 @@ NEEDLETAIL_AMX static inline void matrixTilesAdd(
   _tile_loadd(5, x + 16 * 64, 64);
   _tile_dpbusd(2, 5, 6);
   _tile_dpbusd(3, 5, 7);
+}
+
+/// The same for pairs of bfloat16, summed in single precision.
+NEEDLETAIL_AMX static inline void matrixTilesAddPairs(
+    const uint8_t *x, const int8_t *weights, long weightsStride, int hasLower) {
+  _tile_loadd(6, weights, weightsStride);
+  _tile_loadd(7, weights + 64, weightsStride);
+  _tile_loadd(4, x, 64);
+  _tile_dpbf16ps(0, 4, 6);
+  _tile_dpbf16ps(1, 4, 7);
+  if (!hasLower) return;
+  _tile_loadd(5, x + 16 * 64, 64);
+  _tile_dpbf16ps(2, 5, 6);
+  _tile_dpbf16ps(3, 5, 7);
 }
 
 /// Stores the sums, 32 columns to a row, and gives the registers back.

@@ -258,6 +258,15 @@ struct IntegerDriver {
       return
     }
     let size = p.pointee.residualBytes
+    #if NEEDLETAIL_VNNI
+      if p.pointee.takesPairs {
+        PairFinisher(p.pointee.pairEpilogue).finish(
+          UnsafePointer(sums), width, target, p.pointee.output.pixel &* p.pointee.resultBytes,
+          residual.map { $0 + (row &* p.pointee.residual.pixel &+ column) &* size },
+          p.pointee.residual.pixel &* size, rows: rows, columns: columns)
+        return
+      }
+    #endif
     finisher.finish(
       IntegerFinisher.Block(
         sums: UnsafePointer(sums), sumStride: width, output: target,

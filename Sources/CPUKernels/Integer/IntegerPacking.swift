@@ -24,6 +24,11 @@ func runIntegerPack(
     let first = panel &* p.tileColumns
     for column in 0..<min(p.tileColumns, p.columns &- first) {
       let index = group &* p.columns &+ first &+ column
+      if p.factorBytes == 2 {
+        packPairs(
+          p, source + 2 &* (offsets.input &+ index &* p.outputStride), target + column &* 4)
+        continue
+      }
       let sum = packColumn(
         p, source + (offsets.input &+ index &* p.outputStride), target + column &* 4)
       if p.flipsInput { start[column] &-= 128 &* sum }
@@ -79,6 +84,28 @@ private func packColumn(
   return sum
 }
 
+/// Packs the weights of one column of bfloat16.
+private func packPairs(
+  _ p: IntegerPackParameters, _ source: UnsafePointer<UInt8>, _ target: UnsafeMutablePointer<Int8>
+) {
+  for y in 0..<p.height {
+    for x in 0..<p.width {
+      let tap = p.takesRows ? y : y &* p.width &+ x
+      let first = p.takesRows ? x &* p.channels : 0
+      let from = UnsafeRawPointer(source + 2 &* (y &* p.rowStride &+ x &* p.columnStride))
+      let to = UnsafeMutableRawPointer(target + tap &* p.quads &* p.tileColumns &* 4)
+      for channel in 0..<p.channels {
+        let number = from.loadUnaligned(
+          fromByteOffset: 2 &* channel &* p.channelStride, as: UInt16.self)
+        let k = first &+ channel
+        to.storeBytes(
+          of: number, toByteOffset: (k &>> 1) &* p.tileColumns &* 4 &+ 2 &* (k & 1),
+          as: UInt16.self)
+      }
+    }
+  }
+}
+
 /// Copies blocks of rows of an image, with their borders.
 func runIntegerCopy(
   _ parameters: UnsafeRawPointer, _ operands: UnsafePointer<UnsafeMutableRawPointer>,
@@ -123,6 +150,10 @@ private func copyPixels(
   let pixelBytes = p.pointee.groups &* padded
   let pixelStride = p.pointee.pixelStride
   let channelStride = p.pointee.channelStride
+  if channelStride != 1, p.pointee.factorBytes == 2 {
+    copyPairs(p, source, target, pixels)
+    return
+  }
   if channelStride == 1, pixelStride == all, padded == channels {
     for index in 0..<(pixels &* all) { target[index] = source[index] ^ flip }
     return
@@ -145,6 +176,31 @@ private func copyPixels(
     // Weights of padding are zero, whatever it holds; but the workspace is not left unwritten.
     for x in 0..<pixels {
       for c in channels..<padded { to[x &* pixelBytes &+ c] = 0 }
+    }
+  }
+}
+
+/// The same for channels of bfloat16 that are not adjacent.
+private func copyPairs(
+  _ p: UnsafePointer<IntegerCopyParameters>, _ source: UnsafePointer<UInt8>,
+  _ target: UnsafeMutablePointer<UInt8>, _ pixels: Int
+) {
+  let channels = p.pointee.channels / 2
+  let padded = p.pointee.paddedChannels / 2
+  let from = UnsafeRawPointer(source)
+  let to = UnsafeMutableRawPointer(target)
+  for x in 0..<pixels {
+    for group in 0..<p.pointee.groups {
+      let place = 2 &* (x &* p.pointee.groups &+ group) &* padded
+      for c in 0..<padded {
+        var number: UInt16 = 0
+        if c < channels {
+          number = from.loadUnaligned(
+            fromByteOffset: x &* p.pointee.pixelStride
+              &+ (group &* channels &+ c) &* p.pointee.channelStride, as: UInt16.self)
+        }
+        to.storeBytes(of: number, toByteOffset: place &+ 2 &* c, as: UInt16.self)
+      }
     }
   }
 }

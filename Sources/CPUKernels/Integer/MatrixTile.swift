@@ -4,7 +4,15 @@
 
   /// The register tile of processors with AMX, to be offered before the others.
   package func matrixVariant() -> IntegerVariant {
-    var variant = IntegerVariant(rows: 32, columns: 32) { MatrixTile.compute($0) }
+    var variant = IntegerVariant(rows: 32, columns: 32) { MatrixTile.compute($0, ofPairs: false) }
+    variant.name = "32x32 amx"
+    variant.speed = 4
+    return variant
+  }
+
+  /// The same for pairs of bfloat16.
+  package func matrixPairVariant() -> IntegerVariant {
+    var variant = IntegerVariant(rows: 32, columns: 32) { MatrixTile.compute($0, ofPairs: true) }
     variant.name = "32x32 amx"
     variant.speed = 4
     return variant
@@ -20,7 +28,8 @@
     private static var quadBytes: Int { 128 }
     private static var copyBytes: Int { 32 * blockBytes }
 
-    static func compute(_ raw: UnsafeRawPointer) {
+    @inline(__always)
+    static func compute(_ raw: UnsafeRawPointer, ofPairs: Bool) {
       let arguments = raw.assumingMemoryBound(to: IntegerTileArguments.self).pointee
       let upper = min(arguments.rows, 16)
       let lower = arguments.rows &- upper
@@ -30,7 +39,8 @@
       ) { memory in
         guard let copies = memory.baseAddress else { return }
         matrixTilesBegin(Int32(upper), Int32(max(lower, 1)), arguments.start)
-        addProducts(arguments, copies, copies + 2 &* copyBytes, hasLower: lower > 0)
+        addProducts(
+          arguments, copies, copies + 2 &* copyBytes, hasLower: lower > 0, ofPairs: ofPairs)
         matrixTilesEnd(arguments.sums, Int32(upper), lower > 0 ? 1 : 0)
       }
     }
@@ -38,7 +48,7 @@
     @inline(__always)
     private static func addProducts(
       _ arguments: IntegerTileArguments, _ copies: UnsafeMutableRawPointer,
-      _ rest: UnsafeMutableRawPointer, hasLower: Bool
+      _ rest: UnsafeMutableRawPointer, hasLower: Bool, ofPairs: Bool
     ) {
       let quads = arguments.quads
       let blocks = (quads &+ blockQuads &- 1) / blockQuads
@@ -64,9 +74,14 @@
         if index &+ 1 < count {
           copyRows(arguments, tap, block, copies + ((index &+ 1) & 1) &* copyBytes)
         }
-        matrixTilesAdd(
-          UnsafeRawPointer(copies + (index & 1) &* copyBytes).assumingMemoryBound(to: UInt8.self),
-          factors.assumingMemoryBound(to: Int8.self), quadBytes, hasLower ? 1 : 0)
+        let x = UnsafeRawPointer(copies + (index & 1) &* copyBytes).assumingMemoryBound(
+          to: UInt8.self)
+        let block = factors.assumingMemoryBound(to: Int8.self)
+        if ofPairs {
+          matrixTilesAddPairs(x, block, quadBytes, hasLower ? 1 : 0)
+        } else {
+          matrixTilesAdd(x, block, quadBytes, hasLower ? 1 : 0)
+        }
       }
     }
 

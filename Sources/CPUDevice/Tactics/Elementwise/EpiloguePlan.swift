@@ -103,12 +103,12 @@ struct SumsBlockEpilogue: Sendable {
   var hook: SumsHook
   var retained: any Sendable
 
-  /// As `BlockEpilogue`; operand 0 of the expression is the `int32` sum.
+  /// As `BlockEpilogue`; operand 0 of the expression is the sum.
   init?(
-    _ expression: ScalarExpression, step: Step, own: Int, rowAxes: [Int], columnAxis: Int,
+    _ expression: ScalarExpression, of type: DataType = .int32, step: Step, own: Int, rowAxes: [Int], columnAxis: Int,
     kernels: ElementwiseKernels, place: (_ input: Int) -> Int
   ) {
-    guard let draft = EpilogueDraft(expression, of: .int32, step: step, own: own),
+    guard let draft = EpilogueDraft(expression, of: type, step: step, own: own),
       !draft.overlapsOutput || draft.coversOutput
     else { return nil }
     let block = draft.block(rowAxes: rowAxes, columnAxis: columnAxis, place: place)

@@ -33,6 +33,17 @@ struct IntegerTactic: CPUTactic {
     /// Half and twice the pixels of a task.
     case fewerPixels = "fewer pixels"
     case morePixels = "more pixels"
+
+    func adjusted(_ preferred: IntegerBlocking) -> IntegerBlocking {
+      var result = preferred
+      switch self {
+      case .preferred: break
+      case .inputStays: result.panelsOuter.toggle()
+      case .fewerPixels: result.pixels = max(1, preferred.pixels / 2)
+      case .morePixels: result.pixels = preferred.pixels * 2
+      }
+      return result
+    }
   }
 
   let work: IntegerWork
@@ -72,22 +83,11 @@ struct IntegerTactic: CPUTactic {
         blocking == .preferred
         ? preferred
         : try work.plan(
-          variant: variant, blocking: adjusted(preferred.blocking), planes: planes)
+          variant: variant, blocking: blocking.adjusted(preferred.blocking), planes: planes)
     } catch {
       throw CPUTacticError("the contraction cannot be planned: \(error)")
     }
     return try work.prepared(plan, weights: weights)
-  }
-
-  private func adjusted(_ preferred: IntegerBlocking) -> IntegerBlocking {
-    var result = preferred
-    switch blocking {
-    case .preferred: break
-    case .inputStays: result.panelsOuter.toggle()
-    case .fewerPixels: result.pixels = max(1, preferred.pixels / 2)
-    case .morePixels: result.pixels = preferred.pixels * 2
-    }
-    return result
   }
 }
 

@@ -8,6 +8,36 @@ struct IntegerWork: Sendable {
   enum Geometry: Sendable {
     case convolution(ConvolutionGeometry)
     case matmul(MatmulGeometry)
+
+    var columns: Int {
+      switch self {
+      case .convolution(let g): g.outputChannels
+      case .matmul(let g): g.columns
+      }
+    }
+
+    var rows: Int {
+      switch self {
+      case .convolution(let g): g.images * g.outputHeight * g.outputWidth
+      case .matmul(let g): g.rows
+      }
+    }
+
+    func plan(
+      _ format: IntegerFormat, kernels: IntegerKernels, operands: ContractionOperands,
+      variant: Int?, blocking: IntegerBlocking?, threads: Int
+    ) throws(ContractionPlanError) -> IntegerPlan {
+      switch self {
+      case .convolution(let geometry):
+        try IntegerPlan(
+          geometry, format, kernels: kernels, operands: operands, variant: variant,
+          blocking: blocking, concurrency: threads)
+      case .matmul(let geometry):
+        try IntegerPlan(
+          geometry, format, kernels: kernels, operands: operands, variant: variant,
+          blocking: blocking, concurrency: threads)
+      }
+    }
   }
 
   let kernels: IntegerKernels
@@ -85,7 +115,7 @@ struct IntegerWork: Sendable {
   }
 
   /// The output, x, then the step's further inputs at their own places, and the workspace.
-  private static func operands(
+  static func operands(
     _ request: TacticRequest, residual: Int?
   ) -> ([KernelPhase.Operand], ContractionOperands) {
     let inputs = request.step.inputs
@@ -105,19 +135,8 @@ struct IntegerWork: Sendable {
   /// Says in a tactic's name that results are made by the vector machine.
   var suffix: String { format.hook == nil ? "" : " + program" }
 
-  var columns: Int {
-    switch geometry {
-    case .convolution(let g): g.outputChannels
-    case .matmul(let g): g.columns
-    }
-  }
-
-  var rows: Int {
-    switch geometry {
-    case .convolution(let g): g.images * g.outputHeight * g.outputWidth
-    case .matmul(let g): g.rows
-    }
-  }
+  var columns: Int { geometry.columns }
+  var rows: Int { geometry.rows }
 
   /// - Parameter planes: the parts that weights are taken in.
   func plan(
@@ -125,16 +144,9 @@ struct IntegerWork: Sendable {
   ) throws(ContractionPlanError) -> IntegerPlan {
     var format = format
     format.planes = planes
-    switch geometry {
-    case .convolution(let geometry):
-      return try IntegerPlan(
-        geometry, format, kernels: kernels, operands: slots, variant: variant, blocking: blocking,
-        concurrency: threads)
-    case .matmul(let geometry):
-      return try IntegerPlan(
-        geometry, format, kernels: kernels, operands: slots, variant: variant, blocking: blocking,
-        concurrency: threads)
-    }
+    return try geometry.plan(
+      format, kernels: kernels, operands: slots, variant: variant, blocking: blocking,
+      threads: threads)
   }
 
   /// The first of the weights, where they are constant, and how many parts they are to be taken in.
@@ -162,6 +174,16 @@ struct IntegerWork: Sendable {
   func prepared(
     _ plan: some IntegerContraction, weights: UnsafePointer<UInt8>?
   ) throws(CPUTacticError) -> PreparedKernel {
+    try PreparedKernel(plan, weights: weights, numbers, operands: operands, retaining: retained)
+  }
+}
+
+extension PreparedKernel {
+  /// The kernel of a plan, with its constants written.
+  init(
+    _ plan: some IntegerContraction, weights: UnsafePointer<UInt8>?, _ numbers: IntegerColumns,
+    operands: [KernelPhase.Operand], retaining retained: [any Sendable]
+  ) throws(CPUTacticError) {
     guard let constants = TensorStorage(byteCount: plan.constantBytes) else {
       throw CPUTacticError("no memory for \(plan.constantBytes) bytes of packed weights")
     }
@@ -173,7 +195,7 @@ struct IntegerWork: Sendable {
         parameters: ParameterBlock(bytes: step.parameters, retaining: [constants] + retained),
         operands: operands, taskCount: step.taskCount)
     }
-    return PreparedKernel(
+    self.init(
       phases: phases, workspaceBytes: plan.workspaceBytes,
       scratchBytes: steps.map(\.scratchBytes).max() ?? 0, packedBytes: plan.constantBytes)
   }
