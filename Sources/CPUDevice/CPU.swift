@@ -2,7 +2,7 @@ package import CPUKernelInterface
 package import DeviceInterface
 package import MultiStreamExecution
 package import ProgramModel
-import TensorModel
+package import TensorModel
 
 /// The processor of this machine.
 package final class CPU: Device {
@@ -56,6 +56,10 @@ package final class CPU: Device {
     _ tactic: Tactic, for step: Step, in program: Program, budget: MeasurementBudget
   ) throws(DeviceError) -> Double {
     try StepMeasurement(tactic, step, program, device: self).median(budget)
+  }
+
+  package var sixteenBitTypes: [DataType] {
+    kernels.integer.pairVariants.isEmpty ? [.float16] : [.bfloat16, .float16]
   }
 
   package var lastResort: Tactic? { Tactic(ReferenceTactic().name) }

@@ -100,6 +100,8 @@ package struct IntegerTileArguments {
   package var taps: Int
   /// Groups of four bytes in a run.
   package var quads: Int
+  /// What of them is the run's own: factors that are floats must not meet what lies behind it.
+  package var runBytes: Int
   /// `[tap][quad][column][4]`.
   package var weights: UnsafePointer<Int8>
   package var rows: Int
@@ -112,12 +114,13 @@ package struct IntegerTileArguments {
 
   package init(
     pointers: UnsafePointer<UnsafePointer<UInt8>>, taps: Int, quads: Int,
-    weights: UnsafePointer<Int8>, rows: Int, start: UnsafePointer<Int32>,
+    runBytes: Int, weights: UnsafePointer<Int8>, rows: Int, start: UnsafePointer<Int32>,
     sums: UnsafeMutablePointer<Int32>
   ) {
     self.pointers = pointers
     self.taps = taps
     self.quads = quads
+    self.runBytes = runBytes
     self.weights = weights
     self.rows = rows
     self.start = start

@@ -1,4 +1,5 @@
 package import ProgramModel
+package import TensorModel
 
 /// One way to compute a step on a device, by a name that is stable over versions: engines and timing
 /// caches store it.
@@ -40,8 +41,11 @@ package protocol Device: Sendable {
   /// Whether a tactic can compute a step.
   func supports(_ tactic: Tactic, for step: Step, in program: Program) -> Bool
 
-  /// Whether numbers of 16 bits are faster than those of 32.
+  /// Whether FP16 is always faster than single precision.
   var isFasterInSixteenBits: Bool { get }
+
+  /// The types of 16 bits that may be faster than single precision, the likeliest first.
+  var sixteenBitTypes: [DataType] { get }
 
   /// Whether contexts give `deviceSeconds`.
   var timesWholeRuns: Bool { get }
@@ -76,6 +80,7 @@ extension Device {
   package var hostTactic: Tactic? { nil }
   package var lastResort: Tactic? { hostTactic }
   package var isFasterInSixteenBits: Bool { false }
+  package var sixteenBitTypes: [DataType] { [.float16] }
   package var timesWholeRuns: Bool { false }
 
   package func workspaceBytes(

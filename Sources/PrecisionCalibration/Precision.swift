@@ -21,6 +21,12 @@ package enum Precision: String, CaseIterable, Sendable, Hashable, Codable {
     }
   }
 
+  /// The precision that stores values as a type of 16 bits.
+  package init?(storage type: DataType) {
+    guard let found = Self.allCases.first(where: { $0.storageType == type }) else { return nil }
+    self = found
+  }
+
   /// The precision of what calibration cannot see: bodies of control flow, and what is expanded when shapes
   /// arrive.
   package var whereNotCalibrated: Precision { self == .int8 ? .fp32 : self }

@@ -217,8 +217,8 @@ struct IntegerDriver {
     let allTaps = taps &* p.pointee.planes
     let weights = self.weights + (firstPanel &+ panel) &* p.pointee.weightsPanelStride
     var tile = IntegerTileArguments(
-      pointers: UnsafePointer(pointers), taps: allTaps, quads: p.pointee.quads, weights: weights,
-      rows: 0, start: start + (firstPanel &+ panel) &* width, sums: sums)
+      pointers: UnsafePointer(pointers), taps: allTaps, quads: p.pointee.quads,
+      runBytes: p.pointee.window.run, weights: weights, rows: 0, start: start + (firstPanel &+ panel) &* width, sums: sums)
     let heldRows = p.pointee.hook == nil ? 0 : SumsHook.rows
     var firstHeld = firstRow(firstTile)
     for index in firstTile..<endTile {

@@ -93,7 +93,7 @@
     ) {
       let pointers = arguments.pointers + tap &* arguments.rows
       let first = block &* blockBytes
-      let bytes = min(blockBytes, arguments.quads &* 4 &- first)
+      let bytes = min(blockBytes, arguments.runBytes &- first)
       for row in 0..<arguments.rows {
         let x = ByteColumns.load(pointers[row] + first, count: bytes)
         IntegerLanes.store(x, target + row &* blockBytes)

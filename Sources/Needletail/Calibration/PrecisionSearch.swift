@@ -8,7 +8,7 @@ import TensorModel
 
 /// Finds the fastest assignment of INT8 and floating point to layers whose cost stays within a bound.
 ///
-/// Floating point is FP16 on devices that are faster in it and where FP16 alone keeps the bound, else FP32.
+/// Floating point is FP16 or BF16 where the device is faster in it and it alone keeps the bound, else FP32.
 /// A layer stays there where the tuner measures it slower on integers, its conversions included. Of the others
 /// as many are put back as the bound demands, those first whose error is largest for the time that they save.
 package struct PrecisionSearch {
@@ -47,10 +47,11 @@ package struct PrecisionSearch {
     builder.excluded = [:]
     var sensitivity = try LayerSensitivity(model, builder: builder)
     let measured = try PrecisionLoss(bound, sensitivity.reference, data, firstSample: 0)
-    let rest = try Self.rest(model, builder, limit: bound.limit, measured)
+    let floating = try Self.floating(model, builder, limit: bound.limit, measured)
+    let rest = floating.precision
     builder.rest = rest
     sensitivity.rest = rest
-    var layers = try Self.timed(model, builder)
+    var layers = try Self.timed(model, builder, floating)
     if layers.contains(where: { $0.precision == .int8 }) {
       let errors = try sensitivity.errors(
         on: try data.prefix(Self.samplesForLayers).tensors(ofBatch: 0)
@@ -85,38 +86,52 @@ package struct PrecisionSearch {
     }
   }
 
-  /// FP16 where the device is faster in it and the network, all in it, keeps the bound; else FP32.
-  private static func rest(
+  /// The network without integers.
+  private struct Floating {
+    var precision: Precision
+    var engine: Engine
+    var times: LayerTimes
+  }
+
+  /// The network all in floating point: in 16 bits where the device is faster in them and the bound is kept.
+  private static func floating(
     _ model: Model, _ builder: Builder, limit: Double, _ measured: PrecisionLoss
-  ) throws(NeedletailError) -> Precision {
+  ) throws(NeedletailError) -> Floating {
     let device = try Devices.open(
       builder.device, threads: builder.threads, instructionSet: builder.instructionSet)
-    guard device.isFasterInSixteenBits else { return .fp32 }
-    var half = builder
-    half.precision = .fp16
-    half.tuning = 0
-    return try measured.loss(of: try half.buildNow(model).executor) <= limit ? .fp16 : .fp32
+    func built(_ precision: Precision) throws(NeedletailError) -> Floating {
+      var plain = builder
+      plain.precision = precision
+      if precision == .fp32 { plain.calibration = nil }
+      plain.dumpDirectory = nil
+      let engine = try plain.buildNow(model)
+      return Floating(precision: precision, engine: engine, times: try LayerTimes(engine))
+    }
+    let types = device.sixteenBitTypes.compactMap(Precision.init(storage:))
+    var best: Floating?
+    if !device.isFasterInSixteenBits { best = try built(.fp32) }
+    for precision in types {
+      let half = try built(precision)
+      if let best, half.times.total >= best.times.total { continue }
+      if try measured.loss(of: half.engine.executor) <= limit { best = half }
+    }
+    if let best { return best }
+    return try built(.fp32)
   }
 
   // MARK: Times
 
-  /// Every layer that can be quantised with its times; those that gain nothing are in FP32.
+  /// Every layer that can be quantised with its times; those that gain nothing are in floating point.
   private static func timed(
-    _ model: Model, _ builder: Builder
+    _ model: Model, _ builder: Builder, _ floating: Floating
   ) throws(NeedletailError) -> [Layer] {
-    let rest = builder.rest ?? .fp32
+    let rest = floating.precision
     let quantized = try builder.buildNow(model)
-    var exact = builder
-    exact.precision = rest
-    exact.calibration = rest == .fp32 ? nil : builder.calibration
-    exact.dumpDirectory = nil
-    let floating = try exact.buildNow(model)
     let integerTimes = try LayerTimes(quantized)
-    let floatTimes = try LayerTimes(floating)
     let entries = quantized.report?.precision.entries ?? []
     return entries.filter { $0.precision == .int8 }.map { entry in
       let seconds = integerTimes.secondsWithConversions(entry.node)
-      let other = floatTimes.seconds[entry.node] ?? 0
+      let other = floating.times.seconds[entry.node] ?? 0
       let isSlower = seconds >= other && other > 0
       return Layer(
         node: entry.node, precision: isSlower ? rest : .int8, integerSeconds: seconds,
@@ -198,6 +213,8 @@ private struct LayerTimes {
       seconds[step.name, default: 0] += choice.seconds
     }
   }
+
+  var total: Double { seconds.values.reduce(0, +) }
 
   /// A layer's own time and that of conversions that only it reads or whose only source it is.
   func secondsWithConversions(_ name: String) -> Double {

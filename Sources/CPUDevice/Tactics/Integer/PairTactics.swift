@@ -1,6 +1,7 @@
 import CPUKernelInterface
 import KernelModel
 import ProgramModel
+import TensorModel
 
 /// Convolutions and matrix products of bfloat16, on processors that multiply pairs of them and sum in single precision.
 enum PairTactics {
