@@ -109,13 +109,15 @@ package struct IntegerTileArguments {
   package var start: UnsafePointer<Int32>
   /// `[row][column]`, as many columns as the tile has.
   package var sums: UnsafeMutablePointer<Int32>
+  /// Of variants with registers that have a shape: the rows for which it is set; 0 where it is not.
+  package var shapedRows: UnsafeMutablePointer<Int>
   /// The weights to come, fetched at half a line for each quad.
   package var prefetch: UnsafePointer<Int8>
 
   package init(
     pointers: UnsafePointer<UnsafePointer<UInt8>>, taps: Int, quads: Int,
     runBytes: Int, weights: UnsafePointer<Int8>, rows: Int, start: UnsafePointer<Int32>,
-    sums: UnsafeMutablePointer<Int32>
+    sums: UnsafeMutablePointer<Int32>, shapedRows: UnsafeMutablePointer<Int>
   ) {
     self.pointers = pointers
     self.taps = taps
@@ -125,6 +127,7 @@ package struct IntegerTileArguments {
     self.rows = rows
     self.start = start
     self.sums = sums
+    self.shapedRows = shapedRows
     prefetch = weights
   }
 }

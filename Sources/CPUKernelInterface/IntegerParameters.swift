@@ -70,7 +70,7 @@ package struct IntegerContractionParameters: BitwiseCopyable, @unchecked Sendabl
   package var hook: KernelEpilogue?
   package var hookContext: UnsafeRawPointer?
 
-  // Byte offsets in the scratch: tap offsets, pointers, sums, the hook's own.
+  // Byte offsets in the scratch: shaped rows and tap offsets, pointers, sums, the hook's own.
   package var pointersOffset = 0
   package var sumsOffset = 0
   package var hookOffset = 0

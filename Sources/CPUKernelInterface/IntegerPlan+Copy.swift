@@ -110,7 +110,7 @@ extension IntegerContractionParameters {
     blocking.pixels = max(1, min(blocking.pixels, segmentLength))
     blocking.panels = max(1, min(blocking.panels, panelsPerGroup))
     let taps = window.taps
-    pointersOffset = roundUp(try CheckedCount.product(taps, 8))
+    pointersOffset = roundUp(8 + (try CheckedCount.product(taps, 8)))
     sumsOffset =
       pointersOffset + roundUp(try CheckedCount.product(blocking.pixels, taps, planes, 8))
     let rows = max(tileRows, hook == nil ? 0 : SumsHook.rows)

@@ -8,6 +8,9 @@ func runIntegerContraction(
   var driver = IntegerDriver(
     parameters.assumingMemoryBound(to: IntegerContractionParameters.self), operands, scratch)
   for task in firstTask..<endTask { driver.run(task) }
+  #if NEEDLETAIL_VNNI
+    if driver.shapedRows[0] != 0 { releaseMatrixTiles() }
+  #endif
 }
 
 /// The loops around the register tile.
@@ -18,6 +21,8 @@ struct IntegerDriver {
   /// `[tile of the pixel block][tap][row]`.
   let pointers: UnsafeMutablePointer<UnsafePointer<UInt8>>
   let tapOffsets: UnsafeMutablePointer<Int>
+  /// Of the tile, at the scratch's beginning.
+  let shapedRows: UnsafeMutablePointer<Int>
   let sums: UnsafeMutablePointer<Int32>
   let finisher: IntegerFinisher
   /// Of one plane.
@@ -45,7 +50,9 @@ struct IntegerDriver {
   ) {
     self.parameters = parameters
     self.operands = operands
-    tapOffsets = scratch.assumingMemoryBound(to: Int.self)
+    shapedRows = scratch.assumingMemoryBound(to: Int.self)
+    shapedRows[0] = 0
+    tapOffsets = shapedRows + 1
     pointers = (scratch + parameters.pointee.pointersOffset).assumingMemoryBound(
       to: UnsafePointer<UInt8>.self)
     sums = (scratch + parameters.pointee.sumsOffset).assumingMemoryBound(to: Int32.self)
@@ -218,7 +225,8 @@ struct IntegerDriver {
     let weights = self.weights + (firstPanel &+ panel) &* p.pointee.weightsPanelStride
     var tile = IntegerTileArguments(
       pointers: UnsafePointer(pointers), taps: allTaps, quads: p.pointee.quads,
-      runBytes: p.pointee.window.run, weights: weights, rows: 0, start: start + (firstPanel &+ panel) &* width, sums: sums)
+      runBytes: p.pointee.window.run, weights: weights, rows: 0,
+      start: start + (firstPanel &+ panel) &* width, sums: sums, shapedRows: shapedRows)
     let heldRows = p.pointee.hook == nil ? 0 : SumsHook.rows
     var firstHeld = firstRow(firstTile)
     for index in firstTile..<endTile {
