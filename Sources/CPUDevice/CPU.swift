@@ -14,14 +14,22 @@ package final class CPU: Device {
   /// - Parameters:
   ///   - threads: how many threads compute, the caller's included; nil for all that the process may use.
   ///   - instructionSet: `baseline`, `avx2`, `avx512`, `avx512_vnni` or `avx512_amx`; nil for the best.
-  package init(threads: Int? = nil, instructionSet: String? = nil) throws(DeviceError) {
-    processor = Processor.current
+  package convenience init(
+    threads: Int? = nil, instructionSet: String? = nil
+  ) throws(DeviceError) {
+    let processor = Processor.current
     let wanted = instructionSet ?? processor.instructionSets[0]
     guard let kernels = processor.kernels(wanted) else {
       throw DeviceError(
         "the processor has no '\(wanted)'; it has \(processor.instructionSets.joined(separator: ", "))"
       )
     }
+    self.init(threads: threads, kernels: kernels)
+  }
+
+  /// - Parameter kernels: those that are chosen from, which the processor must be able to run.
+  package init(threads: Int? = nil, kernels: CPUKernelTable) {
+    processor = Processor.current
     self.kernels = kernels
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.availableProcessors)
     self.pool = pool
