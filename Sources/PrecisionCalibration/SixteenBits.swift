@@ -9,6 +9,7 @@ struct SixteenBits: Sendable, Hashable {
   let largest: Double
   /// The smallest number of full precision.
   let smallestNormal: Double
+  let format: NarrowFormat
 
   init?(_ dataType: DataType) {
     self.dataType = dataType
@@ -16,9 +17,11 @@ struct SixteenBits: Sendable, Hashable {
     case .float16:
       (largest, overflow) = (0x1.FFCp15, 0x1.FFEp15)
       smallestNormal = 0x1p-14
+      format = .float16
     case .bfloat16:
       (largest, overflow) = (0x1.FEp127, 0x1.FFp127)
       smallestNormal = 0x1p-126
+      format = .bfloat16
     default: return nil
     }
   }

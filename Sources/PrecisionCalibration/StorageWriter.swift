@@ -8,6 +8,8 @@ struct StorageWriter {
   private let analysis: StorageAnalysis
   private let sixteen: SixteenBits
   private let demands: [ValueID: StorageDemand]
+  /// Of constants that are factors in 16 bits.
+  private let rows: [ValueID: WeightRows]
   private var result: Graph
   /// What each value became in another type than the one it is stored in.
   private var casts: [ValueID: ValueID] = [:]
@@ -18,6 +20,8 @@ struct StorageWriter {
     self.analysis = analysis
     sixteen = analysis.sixteen
     demands = StorageDemand.demands(graph, analysis)
+    let rounded = zip(graph.liveNodes, analysis.decisions).filter { $1.treatment == .sixteen }
+    rows = WeightRows.ofFactors(graph, of: rounded.map { $0.0.node })
     result = Graph(name: graph.name)
     for value in graph.values { result.addValue(value) }
     result.inputs = graph.inputs
@@ -52,7 +56,9 @@ struct StorageWriter {
     let id: ValueID
     if let constant = info.constant {
       do {
-        id = result.addConstant(name: info.name, try sixteen.converted(constant))
+        let weights =
+          try rows[value].map { try WeightRounding(sixteen.format, $0).rounded(constant) }
+        id = result.addConstant(name: info.name, try sixteen.converted(weights ?? constant))
       } catch { throw GraphError("constant '\(info.name)': \(error)") }
     } else {
       let shape = info.type?.shape ?? []
