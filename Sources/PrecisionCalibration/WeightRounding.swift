@@ -1,3 +1,4 @@
+import Dispatch
 package import TensorModel
 
 /// Rounds weights to a narrower format so that the errors of each row add up to nearly zero.
@@ -31,14 +32,24 @@ package struct WeightRounding: Sendable {
         guard let y = target.baseAddress?.assumingMemoryBound(to: Float.self),
           let x = source.baseAddress?.assumingMemoryBound(to: Float.self)
         else { return }
-        let format = format
-        for index in 0..<weights.elementCount { y[index] = format.nearest(x[index]) }
-        for taps in rows.phases {
-          RowBalance(format, rows, taps).run(x, y)
-        }
+        round(x, y)
       }
     }
     return result
+  }
+
+  /// Rows have nothing to do with each other: parts of them run in parallel.
+  private func round(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+    nonisolated(unsafe) let (x, y) = (x, y)
+    let partSize = max(16, 0x40000 / max(rows.depth, 1) / 16 * 16)
+    let parts = (rows.rows + partSize - 1) / partSize
+    DispatchQueue.concurrentPerform(iterations: rows.outer * parts) { part in
+      let first = part % parts * partSize
+      for taps in rows.phases {
+        RowBalance(format, rows, taps).run(
+          x, y, outer: part / parts, first..<min(first + partSize, rows.rows))
+      }
+    }
   }
 }
 
@@ -79,43 +90,47 @@ private struct RowBalance: ~Copyable {
     tree.deallocate()
   }
 
-  func run(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+  func run(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, outer: Int, _ part: Range<Int>
+  ) {
     guard count > 0, width > 0 else { return }
-    for outer in 0..<rows.outer {
-      for first in stride(from: 0, to: rows.rows, by: width) {
-        let base = outer * rows.outerStride + first * rows.rowStride
-        let found = min(width, rows.rows - first)
-        read(x + base, found)
-        for row in 0..<found { balance(row * pitch, x + base + row, y + base + row) }
-      }
+    for first in stride(from: part.lowerBound, to: part.upperBound, by: width) {
+      let base = outer * rows.outerStride + first * rows.rowStride
+      let found = min(width, part.upperBound - first)
+      readRows(x + base, y + base, found)
+      for row in 0..<found { balance(row * pitch, x + base + row, y + base + row) }
     }
   }
 
-  private func read(_ x: UnsafePointer<Float>, _ found: Int) {
+  /// Rounds rows to nearest.
+  private func readRows(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ found: Int
+  ) {
     if rows.depthStride == 1 && taps.count == 1 && found == 1 {
-      for place in 0..<count { read(x[place], place) }
+      for place in 0..<count { y[place] = read(x[place], place) }
       return
     }
     for depth in 0..<rows.depth {
-      for (number, tap) in taps.enumerated() {
-        let start = x + (depth * rows.depthStride + tap)
+      for number in taps.indices {
+        let offset = depth * rows.depthStride + taps[number]
         let place = depth * taps.count + number
-        for row in 0..<found { read(start[row], row * pitch + place) }
+        for row in 0..<found { y[offset + row] = read(x[offset + row], row * pitch + place) }
       }
     }
   }
 
   @inline(__always)
-  private func read(_ weight: Float, _ place: Int) {
+  private func read(_ weight: Float, _ place: Int) -> Float {
+    let nearest = format.nearest(weight)
     let isFinite = weight.bitPattern & 0x7F80_0000 != 0x7F80_0000
-    let error = isFinite ? format.nearest(weight) - weight : 0
+    let error = isFinite ? nearest - weight : 0
     // One of the neighbours of a weight beyond the largest number is infinite.
     let hasOther = error != 0 && abs(weight) < format.largest
     errors[place] = error
     costs[place] = hasOther ? format.step(weight) - 2 * abs(error) : .infinity
+    return nearest
   }
 
-  /// Takes weights to their other neighbours, cheapest first, until nothing that is left could lessen the sum.
   private func balance(
     _ start: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
   ) {
