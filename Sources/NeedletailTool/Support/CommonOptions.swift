@@ -16,7 +16,8 @@ struct CommonOptions: ParsableArguments {
     help: ArgumentHelp(
       "Precision of the layers: fp32, tf32, fp16, bf16, int8, or (build only) auto.",
       discussion: """
-        On the CPU, fp16 and bf16 are how numbers are stored; it computes in fp32, and tf32 as fp32. \
+        On the CPU, fp16 and bf16 are how numbers are stored; it computes in fp32 (bf16 where there is \
+        AMX), and tf32 as fp32. \
         int8 and auto need --calibration or --calibration-table; what they do not compute on integers is fp32 on \
         the CPU and fp16 on GPUs.
         """), transform: { $0.lowercased() })
