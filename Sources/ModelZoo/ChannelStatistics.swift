@@ -1,13 +1,19 @@
 /// What each channel of a feature map is predicted to look like when the network's input is standard
 /// normal.
 ///
-/// Channels are taken as independent and, before an activation, as normally distributed, which
-/// random weights make nearly true. Only exactly rounded operations are used.
+/// Channels are taken as independent but for the latent features that they carry and, before an activation,
+/// as normally distributed, which random weights make nearly true. Only exactly rounded operations are used.
 struct ChannelStatistics {
   var mean: [Float]
   var variance: [Float]
   /// The share of exact zeros in a map without negative values; nil where values may be negative.
   var zeroShare: [Float]?
+  /// Which latent features the channels carry; nil where they carry none.
+  var code: ChannelCode?
+  /// The share of a channel's variance that is its latent feature's.
+  var featureShare: Float = 0
+  /// How much neighbouring positions are taken to be correlated.
+  var neighbourCorrelation: Float = 0
 
   var count: Int { mean.count }
   var isCentred: Bool { mean.allSatisfy { $0 == 0 } }
@@ -18,9 +24,16 @@ struct ChannelStatistics {
       mean: [Float](repeating: 0, count: count), variance: [Float](repeating: 1, count: count))
   }
 
-  /// The sum of two independent maps.
-  func adding(_ other: ChannelStatistics) -> ChannelStatistics {
+  /// The same map with channels of other means and variances.
+  func becoming(mean: [Float], variance: [Float]) -> ChannelStatistics {
     ChannelStatistics(
+      mean: mean, variance: variance, code: code, featureShare: featureShare,
+      neighbourCorrelation: neighbourCorrelation)
+  }
+
+  /// The sum of two independent maps of one code.
+  func adding(_ other: ChannelStatistics) -> ChannelStatistics {
+    becoming(
       mean: zip(mean, other.mean).map { $0 + $1 },
       variance: zip(variance, other.variance).map { $0 + $1 })
   }
@@ -30,6 +43,11 @@ struct ChannelStatistics {
     var result = ChannelStatistics(
       mean: mean + other.mean, variance: variance + other.variance)
     if let first = zeroShare, let second = other.zeroShare { result.zeroShare = first + second }
+    result.neighbourCorrelation = neighbourCorrelation
+    if let first = code, let second = other.code {
+      result.code = first.appending(second)
+      result.featureShare = min(featureShare, other.featureShare)
+    }
     return result
   }
 
@@ -37,7 +55,15 @@ struct ChannelStatistics {
   func flattened(positions: Int) -> ChannelStatistics {
     ChannelStatistics(
       mean: mean.flatMap { [Float](repeating: $0, count: positions) },
-      variance: variance.flatMap { [Float](repeating: $0, count: positions) })
+      variance: variance.flatMap { [Float](repeating: $0, count: positions) },
+      code: code?.flattened(positions: positions), featureShare: featureShare)
+  }
+
+  /// Has the channels carry latent features, as much as the results of convolutions do.
+  mutating func carry(_ code: ChannelCode?) {
+    self.code = code
+    featureShare = 0.95
+    neighbourCorrelation = 0.3
   }
 
   /// After the maximum over a window; the factors are those of maps of normal noise.
@@ -50,13 +76,14 @@ struct ChannelStatistics {
       result.variance[channel] *= factor
     }
     if zeroShare != nil { result.zeroShare = [Float](repeating: 0, count: count) }
+    result.featureShare *= 0.75
     return result
   }
 
   /// After the mean over so many positions, pairs of which are taken to vary as one.
   func averaged(over positions: Int) -> ChannelStatistics {
     let factor = min(1, 2 / Float(positions))
-    return ChannelStatistics(mean: mean, variance: variance.map { $0 * factor })
+    return becoming(mean: mean, variance: variance.map { $0 * factor })
   }
 }
 
@@ -73,6 +100,8 @@ extension ChannelStatistics {
       zeros[channel] = moments.zeroShare
     }
     result.zeroShare = zeros
+    // The odd part's share where the mean is half the deviation.
+    result.featureShare *= 0.88
     return result
   }
 
@@ -148,52 +177,41 @@ private struct RectifiedMoments {
 // MARK: - Convolution
 
 extension ChannelStatistics {
-  /// After a fully connected layer without bias, its weights as `[outputs, inputs]`.
-  func multiplied(by weights: [Float], outputs: Int) -> ChannelStatistics {
-    var result = ChannelStatistics.standard(outputs)
-    weights.withUnsafeBufferPointer { weights in
-      for output in 0..<outputs {
-        var (sum, spread): (Float, Float) = (0, 0)
-        var position = output * count
-        for input in 0..<count {
-          let weight = weights[position]
-          sum += weight * mean[input]
-          spread += weight * weight * variance[input]
-          position += 1
-        }
-        result.mean[output] = sum
-        result.variance[output] = max(spread, 1e-12)
-      }
-    }
-    return result
-  }
-
   /// After a grouped convolution without bias, its weights as `[outputs, inputs / groups, taps]`.
   func convolved(
     _ weights: [Float], outputs: Int, groups: Int, coverage: WindowCoverage
   ) -> ChannelStatistics {
     let inputs = count / groups
     let taps = coverage.shares.count
+    let deviations = variance.indices.map { variance[$0].squareRoot() * (code?.signs[$0] ?? 1) }
+    let features = code?.features ?? [Int](repeating: 0, count: count)
     var result = ChannelStatistics.standard(outputs)
     var means = [Float](repeating: 0, count: taps)
+    var sums = [Float](repeating: 0, count: taps * (code?.featureCount ?? 1))
     weights.withUnsafeBufferPointer { weights in
       for output in 0..<outputs {
         let first = output / (outputs / groups) * inputs
         var position = output * inputs * taps
         var spread: Float = 0
-        for tap in 0..<taps { means[tap] = 0 }
+        for tap in means.indices { means[tap] = 0 }
+        for index in sums.indices { sums[index] = 0 }
         for channel in first..<first + inputs {
-          var (total, squares): (Float, Float) = (0, 0)
+          let terms = weights[position..<position + taps]
+          let place = features[channel] * taps
           for tap in 0..<taps {
-            let weight = weights[position]
-            means[tap] += weight * mean[channel]
-            total += weight * coverage.shares[tap]
-            squares += weight * weight * coverage.shares[tap]
-            position += 1
+            means[tap] += terms[position + tap] * mean[channel]
+            sums[place + tap] += terms[position + tap] * deviations[channel]
           }
-          // Neighbouring positions are taken to be correlated by 0.3.
-          spread += (0.7 * squares + 0.3 * total * total) * variance[channel]
+          spread += coverage.power(of: terms, neighbourCorrelation) * variance[channel]
+          position += taps
         }
+        var common: Float = 0
+        for place in stride(from: 0, to: sums.count, by: taps) {
+          common += sums.withUnsafeBufferPointer {
+            coverage.power(of: $0[place..<place + taps], neighbourCorrelation)
+          }
+        }
+        spread += featureShare * (common - spread)
         result.mean[output] = zip(means, coverage.shares).reduce(0) { $0 + $1.0 * $1.1 }
         result.variance[output] = max(spread + coverage.variance(of: means), 1e-12)
       }
@@ -221,6 +239,17 @@ struct WindowCoverage {
     }
     self.shares = shares
     isComplete = shares.allSatisfy { $0 == 1 }
+  }
+
+  /// The variance of the sum of so many times values of variance one whose pairs have a correlation.
+  func power(of terms: Slice<UnsafeBufferPointer<Float>>, _ correlation: Float) -> Float {
+    var (total, squares): (Float, Float) = (0, 0)
+    for tap in shares.indices {
+      let term = terms[terms.startIndex + tap]
+      total += term * shares[tap]
+      squares += term * term * shares[tap]
+    }
+    return squares + correlation * (total * total - squares)
   }
 
   /// The variance over positions of the sum of the terms whose taps lie within.

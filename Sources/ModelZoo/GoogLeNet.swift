@@ -49,7 +49,7 @@ enum GoogLeNet {
       for block in stage { x = inception(&graph, x, block) }
     }
     x = graph.globalAveragePool(x)
-    graph.scores(graph.fullyConnected(x, "fc", features: 1000))
+    graph.scores(graph.fullyConnected(x, "fc", features: 1000, coherence: .readout))
   }
 
   private static func inception(

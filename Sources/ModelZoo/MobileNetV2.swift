@@ -37,7 +37,7 @@ enum MobileNetV2 {
       activated(&graph, x, channels: 1280, Window(1))
     }
     x = graph.globalAveragePool(x)
-    graph.scores(graph.fullyConnected(x, "classifier.1", features: 1000))
+    graph.scores(graph.fullyConnected(x, "classifier.1", features: 1000, coherence: .readout))
   }
 
   /// Expansion, depthwise convolution and linear projection, added to the input where shapes allow.

@@ -55,28 +55,28 @@ extension ONNXGraphBuilder {
   /// A convolution.
   ///
   /// Without bias the weights have He's variance. With bias, weights and bias are scaled so that each
-  /// channel has a mean near one and variance one, which stands in for training where nothing is
+  /// channel has a mean near the activations' and variance one, which stands in for training where nothing is
   /// normalised. The weights of each output sum to zero where the inputs have means and no groups.
   mutating func convolution(
     _ x: FeatureMap, _ name: String, channels: Int, _ window: Window, groups: Int = 1,
-    bias: Bool = false
+    bias: Bool = false, coherence: FilterCoherence = .coded
   ) -> FeatureMap {
     scope(name) { graph in
       let inputs = x.channels / groups
       let taps = window.size * window.size
       let coverage = WindowCoverage(window, height: x.height, width: x.width)
-      let spread =
-        bias
-        ? coverage.shares.reduce(0, +) / Float(taps) * x.statistics.variance.reduce(0, +)
-          / Float(x.channels) : Float(0.5)
-      let deviation = (1 / (Float(inputs * taps) * spread)).squareRoot()
-      var weights = graph.random(
-        "weight", count: channels * inputs * taps, standardDeviation: deviation)
+      var weights =
+        groups == 1
+        ? graph.filters(
+          x.statistics, outputs: channels, size: window.size, coherence: coherence)
+        : graph.depthwiseFilters(x.statistics.code, channels: channels, taps: taps)
       if groups == 1, !x.statistics.isCentred { Self.balance(&weights, rows: channels) }
-      let shape = [channels, inputs, window.size, window.size]
-      var operands = [x.name, graph.weight("weight", weights, shape: shape)]
       var statistics = x.statistics.convolved(
         weights, outputs: channels, groups: groups, coverage: coverage)
+      Self.normalize(&weights, &statistics, isUnitVariance: bias)
+      statistics.carry(groups == 1 ? ChannelCode(channels: channels) : x.statistics.code)
+      let shape = [channels, inputs, window.size, window.size]
+      var operands = [x.name, graph.weight("weight", weights, shape: shape)]
       if bias {
         operands.append(graph.centringBias(&statistics, mean: graph.activationMean))
       }
@@ -90,18 +90,42 @@ extension ONNXGraphBuilder {
   }
 
   /// A fully connected layer; its features have means near zero and variance one.
-  mutating func fullyConnected(_ x: FeatureMap, _ name: String, features: Int) -> FeatureMap {
+  mutating func fullyConnected(
+    _ x: FeatureMap, _ name: String, features: Int, coherence: FilterCoherence = .coded
+  ) -> FeatureMap {
     scope(name) { graph in
-      let deviation = (1 / x.statistics.variance.reduce(0, +)).squareRoot()
-      let weights = graph.random(
-        "weight", count: features * x.channels, standardDeviation: deviation)
-      var statistics = x.statistics.multiplied(by: weights, outputs: features)
+      var weights = graph.filters(
+        x.statistics, outputs: features, size: 1, coherence: coherence)
+      if !x.statistics.isCentred { Self.balance(&weights, rows: features) }
+      var statistics = x.statistics.convolved(
+        weights, outputs: features, groups: 1,
+        coverage: WindowCoverage(Window(1), height: 1, width: 1))
+      Self.normalize(&weights, &statistics, isUnitVariance: true)
+      statistics.carry(ChannelCode(channels: features))
       let weight = graph.weight("weight", weights, shape: [features, x.channels])
       let bias = graph.centringBias(&statistics)
       let result = graph.node(
         "Gemm", [x.name, weight, bias],
         [.number("alpha", 1), .number("beta", 1), .integer("transB", 1)])
       return FeatureMap(name: result, height: 1, width: 1, statistics: statistics)
+    }
+  }
+
+  /// Scales each output's weights to a result of variance one, or to He's variance on average.
+  private static func normalize(
+    _ weights: inout [Float], _ statistics: inout ChannelStatistics, isUnitVariance: Bool
+  ) {
+    let columns = weights.count / statistics.count
+    let squares = weights.reduce(0.0) { $0 + Double($1 * $1) }
+    let power = Float(squares / Double(statistics.count))
+    for output in 0..<statistics.count {
+      let variance = statistics.variance[output]
+      let scale = (isUnitVariance ? 1 / variance : 2 / power).squareRoot()
+      statistics.mean[output] *= scale
+      statistics.variance[output] = variance * scale * scale
+      weights.withUnsafeMutableBufferPointer { weights in
+        for position in output * columns..<(output + 1) * columns { weights[position] *= scale }
+      }
     }
   }
 
@@ -155,7 +179,7 @@ extension ONNXGraphBuilder {
       let result = graph.node(
         "BatchNormalization", operands,
         [.number("epsilon", epsilon), .number("momentum", 0.9), .integer("training_mode", 0)])
-      let statistics = ChannelStatistics(mean: offsets, variance: scales.map { $0 * $0 })
+      let statistics = x.statistics.becoming(mean: offsets, variance: scales.map { $0 * $0 })
       return x.becoming(result, statistics)
     }
   }

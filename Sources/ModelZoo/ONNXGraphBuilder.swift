@@ -19,10 +19,9 @@ package struct ONNXGraphBuilder {
   private let seed: UInt64
   private var path: [String] = []
   private var uses: [String: Int] = [:]
-  /// Where channels of variance one have their mean before an activation. Half rectified, layer after layer,
-  /// deep random networks multiply every rounding error; trained ones do not, and with most of each channel
-  /// above zero neither do these.
-  package var activationMean: Float = 1
+  /// Where channels of variance one have their mean before an activation. Of negative means the results have
+  /// ever longer tails from layer to layer; of large ones they have common parts beside which they vary little.
+  package var activationMean: Float = 0.5
 
   /// - Parameter seed: what, together with its name, decides the elements of each weight.
   package init(name: String, seed: UInt64) {

@@ -25,7 +25,7 @@ struct ResNet {
       }
     }
     x = graph.globalAveragePool(x)
-    graph.scores(graph.fullyConnected(x, "fc", features: 1000))
+    graph.scores(graph.fullyConnected(x, "fc", features: 1000, coherence: .readout))
   }
 
   private func block(

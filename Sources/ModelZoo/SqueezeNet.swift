@@ -18,7 +18,10 @@ enum SqueezeNet {
     x = fire(&graph, x, index: 10, squeezed: 48, expanded: 192)
     x = fire(&graph, x, index: 11, squeezed: 64, expanded: 256)
     x = fire(&graph, x, index: 12, squeezed: 64, expanded: 256)
-    x = graph.convolution(x, "classifier.1", channels: 1000, Window(1), bias: true)
+    // Scores are means of rectified values: seldom above zero, they differ from input to input.
+    graph.activationMean = -1.5
+    x = graph.convolution(
+      x, "classifier.1", channels: 1000, Window(1), bias: true, coherence: .readout)
     x = graph.relu(x)
     graph.scores(graph.globalAveragePool(x))
   }

@@ -12,7 +12,7 @@ enum TinyCNN {
     }
     x = parallel(&graph, x)
     x = graph.globalAveragePool(x)
-    graph.scores(graph.fullyConnected(x, "fc", features: 10))
+    graph.scores(graph.fullyConnected(x, "fc", features: 10, coherence: .readout))
   }
 
   private static func residual(

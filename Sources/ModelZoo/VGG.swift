@@ -26,7 +26,7 @@ struct VGG {
     x = graph.relu(x)
     x = graph.fullyConnected(x, "classifier.3", features: 4096)
     x = graph.relu(x)
-    graph.scores(graph.fullyConnected(x, "classifier.6", features: 1000))
+    graph.scores(graph.fullyConnected(x, "classifier.6", features: 1000, coherence: .readout))
   }
 }
 

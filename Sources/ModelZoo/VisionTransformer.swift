@@ -26,7 +26,8 @@ struct VisionTransformer {
   func build(_ graph: inout ONNXGraphBuilder) {
     let image = graph.image(imageSize)
     let patches = graph.convolution(
-      image, "conv_proj", channels: hidden, Window(patchSize, stride: patchSize), bias: true)
+      image, "conv_proj", channels: hidden, Window(patchSize, stride: patchSize), bias: true,
+      coherence: .none)
     let batch = graph.extent(image.name, axis: 0)
     let rows = graph.reshape(
       patches.name, [.computed(batch), .fixed(hidden), .fixed(self.patches)])
