@@ -8,8 +8,23 @@ import Testing
 
 /// Networks of the zoo are about as sensitive to rounding as trained ones, and their outputs depend on inputs.
 @Suite struct ZooWeightsTests {
+  /// Single seeds differ by a factor of three, so the bound is on their mean.
   @Test func roundedWeightsChangeLittleBesideInputs() throws {
-    let graph = try ONNXImporter.read(bytes: try Zoo.serialized("tiny_cnn", seed: 1)).graph
+    var errors: [Double] = []
+    for seed: UInt64 in 1...4 {
+      let graph = try ONNXImporter.read(bytes: try Zoo.serialized("tiny_cnn", seed: seed)).graph
+      let rounded = try roundingWeights(graph)
+      let images = try [1, 2].map { try image(seed: $0) }
+      let expected = try images.map { try scores(graph, $0) }
+      let found = try images.map { try scores(rounded, $0) }
+      errors.append(distance(found[0] + found[1], expected[0] + expected[1]))
+      #expect(distance(expected[0], expected[1]) > 0.3)
+    }
+    #expect(errors.allSatisfy { $0 > 0 })
+    #expect(errors.reduce(0, +) / 4 < 2e-3)
+  }
+
+  private func roundingWeights(_ graph: Graph) throws -> Graph {
     var rounded = graph
     for index in graph.values.indices {
       guard let weight = graph.values[index].constant, weight.dataType == .float32,
@@ -19,13 +34,7 @@ import Testing
       rounded[ValueID(index)].constant = try Tensor(
         numbers: try #require(half.numbers()), dataType: .float32, shape: weight.shape)
     }
-    let images = try [1, 2].map { try image(seed: $0) }
-    let expected = try images.map { try scores(graph, $0) }
-    let found = try images.map { try scores(rounded, $0) }
-    let error = distance(found[0] + found[1], expected[0] + expected[1])
-    #expect(error > 0)
-    #expect(error < 2e-3)
-    #expect(distance(expected[0], expected[1]) > 0.3)
+    return rounded
   }
 
   private func image(seed: UInt64) throws -> Tensor {
