@@ -6,7 +6,8 @@ import SwiftProtobuf
 ///
 /// The graphs have the form that PyTorch's exporter gives to torchvision's and Hugging Face's modules.
 /// The weights are random but scaled so that activations stay near unit variance at any depth and
-/// outputs depend on inputs; batch normalisation carries the statistics that its input has.
+/// outputs depend on inputs; batch normalisation carries the statistics that its input has. Channels of
+/// convolutional networks share latent features (`ChannelCode`), or rounding would do more than in trained ones.
 package enum Zoo {
   /// The names of all models, in the order in which tables print them.
   package static let names: [String] = architectures.map(\.name)
