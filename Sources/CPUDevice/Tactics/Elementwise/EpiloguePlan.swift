@@ -105,8 +105,8 @@ struct SumsBlockEpilogue: Sendable {
 
   /// As `BlockEpilogue`; operand 0 of the expression is the sum.
   init?(
-    _ expression: ScalarExpression, of type: DataType = .int32, step: Step, own: Int, rowAxes: [Int], columnAxis: Int,
-    kernels: ElementwiseKernels, place: (_ input: Int) -> Int
+    _ expression: ScalarExpression, of type: DataType = .int32, step: Step, own: Int,
+    rowAxes: [Int], columnAxis: Int, kernels: ElementwiseKernels, place: (_ input: Int) -> Int
   ) {
     guard let draft = EpilogueDraft(expression, of: type, step: step, own: own),
       !draft.overlapsOutput || draft.coversOutput
