@@ -14,8 +14,8 @@ import Testing
     ]
     let cpu = CPU(threads: 3, kernels: kernels)
     var tactics: Set<String> = []
-    let families = ["sixteen bits", "hopper first layer", "hopper residual", "direct grouped"]
-    try SelfTest.run(families, tactics: ["bf16"], first: 9000, count: 12, on: cpu) { outcome in
+    let families = ["sixteen bits", "direct first layer", "direct matmul"]
+    try SelfTest.run(families, tactics: ["bf16"], first: 9000, count: 10, on: cpu) { outcome in
       tactics.insert(outcome.tactic)
       #expect(
         outcome.failure == nil,
