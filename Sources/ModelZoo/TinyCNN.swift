@@ -12,7 +12,7 @@ enum TinyCNN {
     }
     x = parallel(&graph, x)
     x = graph.globalAveragePool(x)
-    graph.scores(graph.fullyConnected(x, "fc", features: 10, coherence: .readout))
+    graph.scores(graph.fullyConnected(x, "fc", features: 10, coherence: .none))
   }
 
   private static func residual(
