@@ -103,24 +103,12 @@ package final class CUDA: Device {
   }
 
   package func prepare(
-    _ candidates: [(tactic: Tactic, step: Step)], in program: Program,
-    progress: (Double) -> Void
-  ) throws(DeviceError) {
-    try compile(candidates.map { ($0.tactic, $0.step, program) }, progress: progress)
-  }
-
-  /// Compiles what candidates need. One that does not compile fails when it is used.
-  func compile(
-    _ candidates: [(tactic: Tactic, step: Step, program: Program)], progress: (Double) -> Void
-  ) throws(DeviceError) {
-    var sources: Set<KernelSource> = []
-    for (tactic, step, program) in candidates {
-      guard let plan = try? plan(tactic, step, program) else { continue }
-      for launch in plan.preparation + plan.launches { sources.insert(launch.source) }
-    }
-    do { try store.compile(sources, stopsAtFailure: false, progress: progress) } catch {
-      throw DeviceError(error.description)
-    }
+    _ candidates: [(tactic: Tactic, step: Step)], in program: Program
+  ) throws(DeviceError) -> (any Preparation)? {
+    do { try store.openCompiler() } catch { throw DeviceError(error.description) }
+    let compilation = CandidateCompilation(candidates, in: program, device: self)
+    compilation.start()
+    return compilation
   }
 
   /// cuBLASLt, opened when it is first needed.

@@ -6,10 +6,16 @@ import Synchronization
 
 /// Compiled kernels of one GPU: from memory, from the cache on disk, or from the compiler.
 final class KernelStore: Sendable {
+  private struct Contents {
+    var images: [KernelSource: [UInt8]] = [:]
+    /// Kernels that a thread compiles at this moment.
+    var underWay: [KernelSource: DispatchGroup] = [:]
+  }
+
   private let gpu: GPU
   let architecture: String
   private let cache = KernelCache.standard
-  private let images = Mutex<[KernelSource: [UInt8]]>([:])
+  private let contents = Mutex(Contents())
   /// Code of engines, by `engineKey`.
   private let adopted = Mutex<[String: [UInt8]]>([:])
   private let compiler = Mutex<RuntimeCompiler?>(nil)
@@ -19,16 +25,14 @@ final class KernelStore: Sendable {
     self.architecture = architecture
   }
 
-  /// Makes sure that every kernel is compiled; compiles on all cores.
+  /// Makes sure that every kernel is compiled; compiles on all cores, each kernel once however many threads ask.
   ///
   /// - Parameter stopsAtFailure: whether a kernel that does not compile is an error here.
-  func compile(
-    _ sources: Set<KernelSource>, stopsAtFailure: Bool = true, progress: (Double) -> Void = { _ in }
-  ) throws(CUDAError) {
-    let missing = images.withLock { images in
+  func compile(_ sources: Set<KernelSource>, stopsAtFailure: Bool = true) throws(CUDAError) {
+    let missing = contents.withLock { contents in
       sources.filter { source in
-        if images[source] == nil { images[source] = adoptedImage(source) }
-        return images[source] == nil
+        if contents.images[source] == nil { contents.images[source] = adoptedImage(source) }
+        return contents.images[source] == nil
       }
     }
     guard !missing.isEmpty else { return }
@@ -36,22 +40,43 @@ final class KernelStore: Sendable {
     let work = missing.sorted {
       ($0.body.utf8.count, $0.body) > ($1.body.utf8.count, $1.body)
     }
-    let compiler = try theCompiler()
+    try openCompiler()
     let failure = Mutex<CUDAError?>(nil)
-    let batch = max(ProcessInfo.processInfo.activeProcessorCount * 4, 16)
-    for start in stride(from: 0, to: work.count, by: batch) {
-      let part = work[start..<min(start + batch, work.count)]
-      DispatchQueue.concurrentPerform(iterations: part.count) { index in
-        let source = part[start + index]
-        do {
-          let image = try self.image(source, compiler)
-          images.withLock { $0[source] = image }
-        } catch let error as CUDAError {
-          failure.withLock { $0 = $0 ?? error }
-        } catch {}
+    DispatchQueue.concurrentPerform(iterations: work.count) { index in
+      if stopsAtFailure, failure.withLock({ $0 != nil }) { return }
+      do throws(CUDAError) { try self.makeImage(work[index]) } catch {
+        failure.withLock { $0 = $0 ?? error }
       }
-      if stopsAtFailure, let error = failure.withLock({ $0 }) { throw error }
-      progress(Double(start + part.count) / Double(work.count))
+    }
+    if stopsAtFailure, let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  private enum Claim { case made, underWay(DispatchGroup), mine(DispatchGroup) }
+
+  /// Compiles a kernel, or waits for the thread that does.
+  private func makeImage(_ source: KernelSource) throws(CUDAError) {
+    while true {
+      let claim: Claim = contents.withLock { contents in
+        if contents.images[source] != nil { return .made }
+        if let group = contents.underWay[source] { return .underWay(group) }
+        let group = DispatchGroup()
+        group.enter()
+        contents.underWay[source] = group
+        return .mine(group)
+      }
+      switch claim {
+      case .made: return
+      case .underWay(let group): group.wait()
+      case .mine(let group):
+        let image = Result { () throws(CUDAError) in try self.image(source, self.openCompiler()) }
+        contents.withLock { contents in
+          contents.images[source] = try? image.get()
+          contents.underWay[source] = nil
+        }
+        group.leave()
+        _ = try image.get()
+        return
+      }
     }
   }
 
@@ -70,9 +95,9 @@ final class KernelStore: Sendable {
 
   /// The compiled kernels of sources, as engines keep them.
   func code(_ sources: some Sequence<KernelSource>) -> [String: [UInt8]] {
-    images.withLock { images in
+    contents.withLock { contents in
       var result: [String: [UInt8]] = [:]
-      for source in sources { result[engineKey(source)] = images[source] }
+      for source in sources { result[engineKey(source)] = contents.images[source] }
       return result
     }
   }
@@ -90,11 +115,15 @@ final class KernelStore: Sendable {
     return image
   }
 
-  private func theCompiler() throws(CUDAError) -> RuntimeCompiler {
+  /// NVRTC, opened when it is first needed.
+  @discardableResult
+  func openCompiler() throws(CUDAError) -> RuntimeCompiler {
     if let known = compiler.withLock({ $0 }) { return known }
     let opened = try RuntimeCompiler(newestMajor: gpu.driver.version / 1000)
-    compiler.withLock { $0 = opened }
-    return opened
+    return compiler.withLock { compiler in
+      compiler = compiler ?? opened
+      return compiler ?? opened
+    }
   }
 
   /// Loads compiled kernels.
@@ -106,7 +135,7 @@ final class KernelStore: Sendable {
     try compile(Set(sharedBytes.keys))
     var kernels: [KernelSource: Kernel] = [:]
     for (source, bytes) in sharedBytes {
-      guard let image = images.withLock({ $0[source] }) else { continue }
+      guard let image = contents.withLock({ $0.images[source] }) else { continue }
       kernels[source] = try KernelModule(gpu, image: image).kernel(
         source.entry, sharedBytes: bytes)
     }

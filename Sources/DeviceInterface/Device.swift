@@ -65,12 +65,13 @@ package protocol Device: Sendable {
   func load(_ program: Program, tactics: [Tactic], options: LoadOptions) throws(DeviceError)
     -> any Executable
 
-  /// Makes tactics ready to be measured, all together: compiles their kernels.
+  /// Begins to make tactics ready to be measured, in their order: compiles their kernels beside the caller, who may
+  /// measure any of them meanwhile.
   ///
-  /// - Parameter progress: told the share that is done.
+  /// - Returns: nil where there is nothing to make ready.
   func prepare(
-    _ candidates: [(tactic: Tactic, step: Step)], in program: Program, progress: (Double) -> Void
-  ) throws(DeviceError)
+    _ candidates: [(tactic: Tactic, step: Step)], in program: Program
+  ) throws(DeviceError) -> (any Preparation)?
 
   /// The time of one step alone, in seconds: random operands, rotated buffers, the median of several runs.
   func measure(
@@ -104,8 +105,17 @@ extension Device {
   package func adopt(code: [String: [UInt8]]) {}
 
   package func prepare(
-    _ candidates: [(tactic: Tactic, step: Step)], in program: Program, progress: (Double) -> Void
-  ) throws(DeviceError) {}
+    _ candidates: [(tactic: Tactic, step: Step)], in program: Program
+  ) throws(DeviceError) -> (any Preparation)? { nil }
+}
+
+/// Work that goes on beside measurements.
+package protocol Preparation: AnyObject, Sendable {
+  /// How much is done, from 0 to 1.
+  var share: Double { get }
+
+  /// Begins nothing more, and returns when what has begun is done.
+  func stop()
 }
 
 /// How a program is made ready.

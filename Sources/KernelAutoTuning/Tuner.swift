@@ -103,7 +103,8 @@ package struct Tuner: Sendable {
     for (step, key) in zip(program.steps, keys) where jobs[key] == nil {
       jobs[key] = try job(step, key: key, program, device, cache: cache)
     }
-    try prepare(jobs, keys, program, device)
+    let preparation = try prepare(jobs, keys, program, device)
+    defer { preparation?.stop() }
     var known: [String: TacticChoice] = [:]
     for (index, key) in keys.enumerated() {
       let isLate = budgetSeconds.map { start.duration(to: clock.now) > .seconds($0) } ?? false
@@ -113,7 +114,7 @@ package struct Tuner: Sendable {
       progress?(
         TuningProgress(
           finishedSteps: index + 1, totalSteps: program.steps.count,
-          step: program.steps[index].name))
+          step: program.steps[index].name + Self.note(preparation)))
     }
     let tuned = TunedProgram(program: program, choices: keys.compactMap { known[$0] })
     let isLate = budgetSeconds.map { start.duration(to: clock.now) > .seconds($0) } ?? false
@@ -160,24 +161,22 @@ package struct Tuner: Sendable {
     return job.ranked.prefix(level.candidates).map(\.tactic).filter { job.times[$0.name] == nil }
   }
 
-  /// Lets the device make all candidates ready together.
+  /// Lets the device make all candidates ready, beside the measurements.
   private func prepare(
     _ jobs: [String: Job], _ keys: [String], _ program: Program, _ device: any Device
-  ) throws(DeviceError) {
+  ) throws(DeviceError) -> (any Preparation)? {
     var candidates: [(tactic: Tactic, step: Step)] = []
     var seen: Set<String> = []
     for key in keys where seen.insert(key).inserted {
       guard let job = jobs[key] else { continue }
       candidates += unmeasured(job).map { ($0, job.step) }
     }
-    guard !candidates.isEmpty else { return }
-    let count = candidates.count
-    try device.prepare(candidates, in: program) { share in
-      progress?(
-        TuningProgress(
-          finishedSteps: 0, totalSteps: program.steps.count,
-          step: "compiling \(count) candidates, \(Int(share * 100)) %"))
-    }
+    return candidates.isEmpty ? nil : try device.prepare(candidates, in: program)
+  }
+
+  private static func note(_ preparation: (any Preparation)?) -> String {
+    guard let share = preparation?.share, share < 1 else { return "" }
+    return " (compiled \(Int(share * 100)) % of all candidates)"
   }
 
   private func choose(

@@ -6,8 +6,8 @@ import TensorModel
 ///
 /// Under 16 bits, layers take and give 16-bit numbers; a value is cast at most once, and only where no
 /// kernel that writes or reads it can do so itself. Inputs and outputs of the graph keep their types, and a
-/// graph that has been rewritten stays as it is. Under TF32, contractions of `float32` are marked, and their constant
-/// factors rounded. Under INT8, contractions multiply bytes, the values between them are stored as such, and what is
+/// graph that has been rewritten stays as it is. Under TF32, contractions that have this precision are marked, and their
+/// constant factors rounded. Under INT8, contractions multiply bytes, the values between them are stored as such, and what is
 /// left is as under FP32 or 16 bits.
 package enum PrecisionRewriter {
   /// - Parameters:
@@ -20,7 +20,7 @@ package enum PrecisionRewriter {
     let precision = assignment.requested
     let result = try rewritingBodies(graph, precision, roundsFactors: roundsFactors)
     if precision == .tf32 {
-      let marked = markingContractions(result)
+      let marked = try markingContractions(result, assignment)
       return roundsFactors ? try roundingFactors(marked) : marked
     }
     if let quantization = assignment.quantization {
@@ -35,9 +35,7 @@ package enum PrecisionRewriter {
       return try rest.write()
     }
     guard let analysis = assignment.analysis else { return result }
-    guard analysis.decisions.count == graph.liveNodes.count else {
-      throw GraphError("the precisions were assigned to another graph than '\(graph.name)'")
-    }
+    guard analysis.decisions.count == graph.liveNodes.count else { throw mismatch(graph) }
     var writer = StorageWriter(result, analysis)
     return try writer.write()
   }
@@ -51,7 +49,9 @@ package enum PrecisionRewriter {
       var bodies: [Graph] = []
       for body in control.bodies {
         let assignment: PrecisionAssignment
-        do { assignment = try PrecisionPolicy.assign(body, precision.whereNotCalibrated) } catch {
+        do {
+          assignment = try PrecisionPolicy.assign(body, precision.whereNotCalibrated, isBody: true)
+        } catch {
           throw GraphError(error.description)
         }
         bodies.append(try apply(body, assignment, roundsFactors: roundsFactors))
@@ -62,15 +62,20 @@ package enum PrecisionRewriter {
     return result
   }
 
-  private static func markingContractions(_ graph: Graph) -> Graph {
+  private static func markingContractions(
+    _ graph: Graph, _ assignment: PrecisionAssignment
+  ) throws(GraphError) -> Graph {
+    let nodes = graph.liveNodes
+    guard assignment.entries.count == nodes.count else { throw mismatch(graph) }
     var result = graph
-    for (id, node) in graph.liveNodes {
-      guard case .kernel(let problem) = node.operation, problem.isContraction,
-        graph.types(of: node.inputs).first??.dataType == .float32
-      else { continue }
+    for (entry, (id, _)) in zip(assignment.entries, nodes) where entry.precision == .tf32 {
       result[id]?.arithmetic = .tensorFloat32
     }
     return result
+  }
+
+  private static func mismatch(_ graph: Graph) -> GraphError {
+    GraphError("the precisions were assigned to another graph than '\(graph.name)'")
   }
 
   /// Gives marked contractions constants that TF32 holds exactly. Depthwise convolutions, which no device computes

@@ -2,8 +2,11 @@ import KernelModel
 import ProgramModel
 import TensorModel
 
-/// Attention on tensor cores, of 16-bit floating point or of single precision rounded to TF32: one kernel
-/// that never writes the scores.
+/// Attention on tensor cores, of 16-bit floating point or of single precision: one kernel that never writes the
+/// scores.
+///
+/// In single precision, probabilities and values are rounded to TF32, and scores are sums of three products of what
+/// TF32 holds of queries and keys and of what it leaves.
 ///
 /// A block takes 16 queries for each row of warps. Keys and values come through shared memory in tiles;
 /// where few blocks would run, the warps of a row share each tile's keys and merge at the end.
@@ -126,9 +129,10 @@ struct MatrixAttention: CUDATactic {
         gpu.sharedBytesPerMultiprocessor / (sharedBytes + 1024), 2048 / tile.threads,
         65536 / (tile.threads * registers), 16), 1)
     let blocks = rowTiles * shape.batch * shape.heads
-    let products = Double(tile.rows * tile.keys * (depth + width) * keyTiles)
+    let products = Double(
+      tile.rows * tile.keys * ((isRounded ? 3 : 1) * depth + width) * keyTiles)
     let rate =
-      gpu.matrixMultiplyAdds / Double(gpu.multiprocessors) * (isRounded ? 0.35 : 1)
+      gpu.matrixMultiplyAdds / Double(gpu.multiprocessors) * (isRounded ? 0.5 : 1)
     // One warp of each scheduler keeps its tensor core about a sixth busy.
     let warps =
       Double(min(resident, ceilingQuotient(blocks, gpu.multiprocessors)))

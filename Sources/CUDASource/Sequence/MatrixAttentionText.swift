@@ -151,16 +151,42 @@ struct MatrixAttentionText {
   private var readQuery: String {
     """
     load_matrices(fragment, queries + (warp_row + lane % 16) * \(tactic.depthPitch) + step * \(fragmentDepth) + lane / 16 * \(tactic.chunk));
-    \(rounding("fragment"))
     """
   }
 
-  /// Statements that round the elements of a fragment.
-  private func rounding(_ fragment: String) -> String {
-    guard tactic.isRounded else { return "" }
+  /// Statements that divide the elements of a fragment into what TF32 holds and the rest, rounded.
+  private func division(_ fragment: String) -> String {
+    """
+    uint32_t \(fragment)_high[4], \(fragment)_low[4];
+    #pragma unroll
+    for (int i = 0; i < 4; i++) {
+      const float x = __int_as_float((int)\(fragment)[i]);
+      \(fragment)_high[i] = float_to_tf32(x);
+      \(fragment)_low[i] = float_to_tf32(x - __int_as_float((int)\(fragment)_high[i]));
+    }
+    """
+  }
+
+  /// The product of fragments of queries and keys.
+  private var addScores: String {
+    guard tactic.isRounded else {
+      return """
+        const uint32_t k0[2] = {k[0], k[1]}, k1[2] = {k[2], k[3]};
+        \(multiply)(scores[n], fragment, k0);
+        \(multiply)(scores[n + 1], fragment, k1);
+        """
+    }
+    // Exponentials turn errors of scores into relative ones, so scores are as exact as in single precision.
     return """
-      #pragma unroll
-      for (int i = 0; i < 4; i++) \(fragment)[i] = float_to_tf32(__int_as_float((int)\(fragment)[i]));
+      \(division("k"))
+      const uint32_t k0_high[2] = {k_high[0], k_high[1]}, k1_high[2] = {k_high[2], k_high[3]};
+      const uint32_t k0_low[2] = {k_low[0], k_low[1]}, k1_low[2] = {k_low[2], k_low[3]};
+      mma_tf32(scores[n], fragment_low, k0_high);
+      mma_tf32(scores[n + 1], fragment_low, k1_high);
+      mma_tf32(scores[n], fragment_high, k0_low);
+      mma_tf32(scores[n + 1], fragment_high, k1_low);
+      mma_tf32(scores[n], fragment_high, k0_high);
+      mma_tf32(scores[n + 1], fragment_high, k1_high);
       """
   }
 
@@ -196,18 +222,16 @@ struct MatrixAttentionText {
         $0.line("uint32_t fragment[4];")
         $0.line(readQuery)
       }
-      $0.line(
-        """
-        #pragma unroll
-        for (int n = 0; n < \(scoreTiles); n += 2) {
+      if tactic.isRounded { $0.line(division("fragment")) }
+      $0.line("#pragma unroll")
+      $0.block("for (int n = 0; n < \(scoreTiles); n += 2)") {
+        $0.line(
+          """
           uint32_t k[4];
           load_matrices(k, keys + \(buffer)(warp_key + n * 8 + lane / 16 * 8 + lane % 8) * \(tactic.depthPitch) + step * \(fragmentDepth) + lane / 8 % 2 * \(tactic.chunk));
-          \(rounding("k"))
-          const uint32_t k0[2] = {k[0], k[1]}, k1[2] = {k[2], k[3]};
-          \(multiply)(scores[n], fragment, k0);
-          \(multiply)(scores[n + 1], fragment, k1);
-        }
-        """)
+          """)
+        $0.line(addScores)
+      }
     }
   }
 

@@ -35,9 +35,9 @@
 //   kernel 22: 64 x 1 x 1 blocks of 128 threads, 61440 bytes of shared memory
 // '/GlobalAveragePool': column reduction 8x32 x1
 //   kernel 23: 200 x 1 x 1 blocks of 256 threads
-// '/fc/Gemm': mma 32x32x32 w4 s6
+// '/fc/Gemm': simt 32x32x32 w2 s4
 //   once, kernel 24: 1 x 1 x 1 blocks of 256 threads
-//   kernel 25: 2 x 1 x 1 blocks of 128 threads, 49152 bytes of shared memory
+//   kernel 25: 2 x 1 x 1 blocks of 64 threads, 32768 bytes of shared memory
 
 // kernel 0
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
@@ -2013,21 +2013,21 @@ KERNEL(256) reduce_columns(const float* __restrict__ x, float* y) {
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
-  if (number >= 70) return;
-  const int line = number / 7, piece = number % 7;
+  if (number >= 75) return;
+  const int line = number % 25, piece = number / 25;
   const int o0 = line;
-  const int base = o0 * 25;
+  const int base = o0;
   const bool inside = true;
   Vector<float, 4> result;
   #pragma unroll
   for (int j = 0; j < 4; j++) {
     const int deep = piece * 4 + j;
     const int i0 = deep;
-    const bool wanted = inside && true && deep < 25;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0]));
+    const bool wanted = inside && i0 < 10;
+    if (wanted) result.at[j] = x[base + i0 * 25];
     else result.at[j] = store<float>(0.0f);
   }
-  store_vector(y + line * 28 + piece * 4, result);
+  store_vector(y + line * 12 + piece * 4, result);
 }
 
 // kernel 25
@@ -2036,7 +2036,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
+KERNEL(64) contraction(const float* __restrict__ a, const float* __restrict__ b, const float* x0, float* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -2044,135 +2044,119 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
   const int n0 = number % 1 * 32;
   const int steps = 1, k0 = 0;
   const int a_piece = thread % 32, a_line = thread / 32;
-  int a_base[8], a_k = k0 + a_piece * 1; uint32_t a_valid = 0;
+  int a_base[16], a_k = k0 + a_piece * 1; uint32_t a_valid = 0;
   #pragma unroll
-  for (int i = 0; i < 8; i++) {
-    const int line = m0 + a_line + i * 4;
+  for (int i = 0; i < 16; i++) {
+    const int line = m0 + a_line + i * 2;
     const int u0 = line;
     a_base[i] = u0 * 25;
     if (line < 64) a_valid |= 1u << i;
   }
   const int b_piece = thread % 8, b_line = thread / 8;
-  int b_base[2], b_k = k0 + b_piece * 4; uint32_t b_valid = 0;
-  #pragma unroll
-  for (int i = 0; i < 2; i++) {
-    const int line = n0 + b_line + i * 16;
-    const int u0 = line;
-    b_base[i] = u0 * 28;
-    if (line < 10) b_valid |= 1u << i;
-  }
+  const int b_first = n0 + b_piece * 4; int b_k = k0 + b_line;
+  const bool b_wanted = b_first < 12;
   auto copy_tiles = [&](int stage) {
     unsigned char* target = dynamic_shared + stage * 8192;
     #pragma unroll
-    for (int i = 0; i < 8; i++) {
-      copy_async<4>(target + tile_place<128>(a_line + i * 4, a_piece / 4) + a_piece % 4 * 4, a + (a_base[i] + a_k), (a_valid >> i & 1) != 0 && a_k < 25);
+    for (int i = 0; i < 16; i++) {
+      copy_async<4>(target + tile_place<128>(a_line + i * 2, a_piece / 4) + a_piece % 4 * 4, a + (a_base[i] + a_k), (a_valid >> i & 1) != 0 && a_k < 25);
     }
     a_k += 32;
     #pragma unroll
-    for (int i = 0; i < 2; i++) {
-      copy_async<16>(target + 4096 + tile_place<128>(b_line + i * 16, b_piece), b + (b_base[i] + b_k), (b_valid >> i & 1) != 0 && b_k < 28);
+    for (int i = 0; i < 4; i++) {
+      copy_async<16>(target + 4096 + tile_place<128>(b_line + i * 8, b_piece), b + (b_first + (b_k + i * 8) * 12), b_wanted && (b_k + i * 8) < 25);
     }
     b_k += 32;
   };
-  Vector<float, 2> x0_at[4];
-  #pragma unroll
-  for (int slot = 0; slot < 4; slot++) {
-    const int index = thread + slot * 128;
-    const int line = index / 16, piece = index % 16 * 2;
-    const int row = m0 + line, column = n0 + piece;
-    if (row < 64 && column < 10) {
-      const int u0 = row;
-      ((Vector<float, 2>*)x0_at[slot].at)[0] = load_vector<2>(x0 + 0 + column + 0);
-    }
-  }
   const int lane = lane_index(), warp = warp_index();
+  const int lane_m = (lane & 1) | (lane >> 4) << 1, lane_n = lane >> 1 & 7;
   const int warp_m = warp % 2 * 16;
-  const int warp_n = warp / 2 * 16;
-  float sums[1][2][4];
+  const int warp_n = warp / 2 * 32;
+  float sums[4][4];
   #pragma unroll
-  for (int i = 0; i < 8; i++) ((float*)sums)[i] = 0.0f;
-  uint32_t fa[2][1][4], fb[2][2][2];
-  auto read = [&](int buffer, int stage, int slice) {
+  for (int i = 0; i < 16; i++) ((float*)sums)[i] = 0.0f;
+  auto multiply = [&](int stage) {
     const unsigned char* tile = dynamic_shared + stage * 8192;
     #pragma unroll
-    for (int i = 0; i < 1; i++) {
-      const int first = warp_m + i * 16;
-      load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
+    for (int slice = 0; slice < 8; slice++) {
+      Vector<float, 4> fa[4];
       #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
-    }
-    tile += 4096;
-    #pragma unroll
-    for (int i = 0; i < 1; i++) {
-      const int first = warp_n + i * 16;
-      uint32_t four[4];
-      load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
+      for (int i = 0; i < 4; i++) fa[i] = load_vector<4>((const float*)(tile + tile_place<128>(warp_m + lane_m + (i) * 4, slice)));
+      Vector<float, 4> fb[4][1];
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
-    }
-  };
-  auto multiply = [&](int buffer) {
-    #pragma unroll
-    for (int i = 0; i < 1; i++) {
+      for (int i = 0; i < 4; i += 4) {
+        #pragma unroll
+        for (int k = 0; k < 4; k++) fb[k][i / 4] = load_vector<4>((const float*)(tile + 4096 + tile_place<128>(slice * 4 + k, (warp_n + lane_n * 4 + (i) / 4 * 32 + (i) % 4) / 4)));
+      }
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int k = 0; k < 4; k++) {
+        #pragma unroll
+        for (int i = 0; i < 4; i++) {
+          #pragma unroll
+          for (int j = 0; j < 4; j++) sums[i][j] = fmaf(fa[i].at[k], fb[k][j / 4].at[j % 4], sums[i][j]);
+        }
+      }
     }
   };
   #pragma unroll 1
-  for (int stage = 0; stage < 5; stage++) {
+  for (int stage = 0; stage < 3; stage++) {
     if (stage < steps) copy_tiles(stage);
     copy_async_commit();
   }
-  int from = 0, to = 5;
-  copy_async_wait<4>();
-  block_barrier();
-  read(0, 0, 0);
+  int from = 0, to = 3;
   #pragma unroll 1
   for (int step = 0; step < steps; step++) {
-    read(1, from, 1);
-    if (step + 5 < steps) copy_tiles(to);
-    copy_async_commit();
-    to = to + 1 == 6 ? 0 : to + 1;
-    multiply(0);
-    read(0, from, 2);
-    multiply(1);
-    read(1, from, 3);
-    multiply(0);
-    copy_async_wait<4>();
+    copy_async_wait<2>();
     block_barrier();
-    from = from + 1 == 6 ? 0 : from + 1;
-    read(0, from, 0);
-    multiply(1);
+    if (step + 3 < steps) copy_tiles(to);
+    copy_async_commit();
+    to = to + 1 == 4 ? 0 : to + 1;
+    multiply(from);
+    from = from + 1 == 4 ? 0 : from + 1;
   }
   copy_async_wait<0>();
   block_barrier();
   float* const staged = (float*)dynamic_shared;
   #pragma unroll
-  for (int i = 0; i < 1; i++) {
+  for (int i = 0; i < 4; i++) {
+    float* place = staged + (warp_m + lane_m + (i) * 4) * 40 + warp_n;
     #pragma unroll
-    for (int j = 0; j < 2; j++) {
-      float* place = staged + (warp_m + i * 16 + (lane >> 2)) * 40 + warp_n + j * 8 + (lane & 3) * 2;
-      Vector<float, 2> upper, lower;
-      upper.at[0] = sums[i][j][0]; upper.at[1] = sums[i][j][1];
-      lower.at[0] = sums[i][j][2]; lower.at[1] = sums[i][j][3];
-      store_vector(place, upper); store_vector(place + 320, lower);
+    for (int j = 0; j < 4; j += 4) {
+      Vector<float, 4> four;
+      #pragma unroll
+      for (int k = 0; k < 4; k++) four.at[k] = sums[i][j + k];
+      store_vector(place + lane_n * 4 + (j) / 4 * 32 + (j) % 4, four);
     }
   }
   block_barrier();
-  #pragma unroll
-  for (int slot = 0; slot < 4; slot++) {
-    const int index = thread + slot * 128;
-    const int line = index / 16, piece = index % 16 * 2;
-    const int row = m0 + line, column = n0 + piece;
-    if (row < 64 && column < 10) {
-      const int u0 = row;
-      Vector<float, 2> result;
-      #pragma unroll
-      for (int j = 0; j < 2; j++) {
-        const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-        result.at[j] = store<float>(e0);
+  #pragma unroll 1
+  for (int i = 0; i < 8; i += 4) {
+    Vector<float, 2> x0_at[4];
+    #pragma unroll
+    for (int slot = 0; slot < 4; slot++) {
+      const int index = thread + (i + slot) * 64;
+      const int line = index / 16, piece = index % 16 * 2;
+      const int row = m0 + line, column = n0 + piece;
+      if (row < 64 && column < 10) {
+        const int u0 = row;
+        ((Vector<float, 2>*)x0_at[slot].at)[0] = load_vector<2>(x0 + 0 + column + 0);
       }
-      store_vector(out + u0 * 10 + column, result);
+    }
+    #pragma unroll
+    for (int slot = 0; slot < 4; slot++) {
+      const int index = thread + (i + slot) * 64;
+      const int line = index / 16, piece = index % 16 * 2;
+      const int row = m0 + line, column = n0 + piece;
+      if (row < 64 && column < 10) {
+        const int u0 = row;
+        Vector<float, 2> result;
+        #pragma unroll
+        for (int j = 0; j < 2; j++) {
+          const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
+          result.at[j] = store<float>(e0);
+        }
+        store_vector(out + u0 * 10 + column, result);
+      }
     }
   }
 }
