@@ -458,8 +458,8 @@ KERNEL(128) attention_mma(const half_t* __restrict__ query, const half_t* __rest
         uint32_t k[4];
         load_matrices(k, keys + (warp_key + n * 8 + lane / 16 * 8 + lane % 8) * 24 + step * 16 + lane / 8 % 2 * 8);
         const uint32_t k0[2] = {k[0], k[1]}, k1[2] = {k[2], k[3]};
-      mma_half(scores[n], fragment, k0);
-      mma_half(scores[n + 1], fragment, k1);
+        mma_half(scores[n], fragment, k0);
+        mma_half(scores[n + 1], fragment, k1);
       }
     }
     #pragma unroll
