@@ -2,45 +2,67 @@ import GraphModel
 import KernelModel
 import TensorModel
 
-/// The first and the last sums of products of a network, where they are a small part of its work.
+/// The sums of products next to a network's floating-point inputs and outputs, where they are a small part of its work.
 ///
-/// What is rounded in the first layer passes through all others, and what is rounded in the last one is added to the
-/// result as it is, so both add as much to the error as layers with a hundred times their work.
+/// Numbers that come from outside are rounded with all that they say, and no layer behind has averaged yet; what is
+/// rounded in the last layer is added to the result as it is. Both add as much to the error as layers with many
+/// times their work.
 struct NetworkEnds {
   /// Shares of the network's multiply-adds, by node.
   private(set) var shares: [NodeID: Double] = [:]
 
-  /// A layer with more than this share of the work is as others are.
-  private static let largestShare = 0.01
+  /// The largest shares of layers that read the inputs, and of those that read what these give.
+  private static let largestShares = [0.03, 0.01]
+  /// The largest share of layers behind which there are no others.
+  private static let largestLastShare = 0.01
 
   init(_ graph: Graph) {
     let nodes = graph.liveNodes
     let work = nodes.map { Self.work($0.node, graph) }
     let total = work.reduce(0, +)
     guard total > 0 else { return }
-    // Values with sums of products before them, and behind them.
-    var before: Set<ValueID> = []
-    var behind: Set<ValueID> = []
-    var ends: Set<NodeID> = []
-    for (id, node) in nodes {
-      let isFirst = node.inputs.allSatisfy { $0.map { !before.contains($0) } ?? true }
-      if isFirst { ends.insert(id) }
-      if !isFirst || Self.isInner(node) { before.formUnion(node.outputs) }
-    }
-    for (id, node) in nodes.reversed() {
-      let isLast = node.outputs.allSatisfy { !behind.contains($0) }
-      if isLast { ends.insert(id) }
-      if !isLast || Self.isInner(node) { behind.formUnion(node.inputs.compactMap { $0 }) }
-    }
+    let distances = Self.distances(graph)
+    let last = Self.last(graph)
     for (index, (id, node)) in nodes.enumerated() {
-      guard case .kernel(let problem) = node.operation, problem.isContraction, ends.contains(id),
-        work[index] <= total * Self.largestShare
-      else { continue }
-      shares[id] = work[index] / total
+      guard case .kernel(let problem) = node.operation, problem.isContraction else { continue }
+      let share = work[index] / total
+      let isNearInput =
+        distances[index] < Self.largestShares.count
+        && share <= Self.largestShares[distances[index]]
+      if isNearInput || last.contains(id) && share <= Self.largestLastShare { shares[id] = share }
     }
   }
 
-  /// Whether other sums of products that a node is before, or behind, are no ends.
+  /// For each node, how many sums of products lie between the inputs and it, at most.
+  private static func distances(_ graph: Graph) -> [Int] {
+    var distances: [ValueID: Int] = [:]
+    for input in graph.inputs where graph[input].type?.dataType.isFloatingPoint ?? false {
+      distances[input] = 0
+    }
+    return graph.liveNodes.map { _, node in
+      let known = node.inputs.compactMap { $0.flatMap { distances[$0] } }.max()
+      let distance = known ?? largestShares.count
+      // What comes of constants and indices alone is no input until it has been multiplied.
+      if known != nil || isInner(node) {
+        for output in node.outputs { distances[output] = distance + (isInner(node) ? 1 : 0) }
+      }
+      return distance
+    }
+  }
+
+  /// The nodes with no sums of products behind them.
+  private static func last(_ graph: Graph) -> Set<NodeID> {
+    var result: Set<NodeID> = []
+    var before: Set<ValueID> = []
+    for (id, node) in graph.liveNodes.reversed() {
+      let isLast = node.outputs.allSatisfy { !before.contains($0) }
+      if isLast { result.insert(id) }
+      if !isLast || isInner(node) { before.formUnion(node.inputs.compactMap { $0 }) }
+    }
+    return result
+  }
+
+  /// Whether a node counts between others and an end.
   private static func isInner(_ node: Node) -> Bool {
     switch node.operation {
     case .kernel(.recurrence), .pending, .control: true
