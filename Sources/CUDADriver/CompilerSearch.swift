@@ -31,6 +31,13 @@ struct CompilerSearch {
     return nil
   }
 
+  /// The path of a library that is no part of a toolkit: in the loader's folders, or in those that are searched.
+  func path(ofFile name: String, package: String) -> String? {
+    let places =
+      loaderFolders + folders + packageFolders.map { "\($0)/nvidia/\(package)/lib" }
+    return places.map { "\($0)/\(name)" }.first { files.fileExists(atPath: $0) }
+  }
+
   /// What a user is told where nothing is found.
   static let advice =
     "install a CUDA toolkit, or 'pip install nvidia-cuda-nvrtc', or set \(Knob.nvrtcFolder.rawValue) to the "
@@ -48,6 +55,11 @@ struct CompilerSearch {
       if let library = DynamicLibrary("\(folder)/libnvrtc.so.\(major)") { return library }
     }
     return nil
+  }
+
+  private var loaderFolders: [String] {
+    (Knob.libraryPath.value ?? "").split(separator: ":").map(String.init)
+      + ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
   }
 
   private var folders: [String] {

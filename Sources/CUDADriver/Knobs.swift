@@ -14,6 +14,8 @@ package enum Knob: String, CaseIterable, Sendable {
   case cacheHome = "XDG_CACHE_HOME"
   case home = "HOME"
   case searchPath = "PATH"
+  /// Where the system's loader looks, and so may cuDNN be.
+  case libraryPath = "LD_LIBRARY_PATH"
 
   package var value: String? {
     ProcessInfo.processInfo.environment[rawValue]
