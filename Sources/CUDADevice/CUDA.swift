@@ -3,22 +3,23 @@ package import CUDASource
 package import DeviceInterface
 import KernelModel
 package import ProgramModel
-import Synchronization
 
 /// An NVIDIA GPU.
 package final class CUDA: Device {
   let gpu: GPU
   let store: KernelStore
   package let properties: GPUProperties
-  private let matrixLibrary = Mutex<MatrixLibrary?>(nil)
+  let matrices = OpenedLibrary<MatrixLibrary>()
+  let convolutions = OpenedLibrary<ConvolutionLibrary>()
 
   /// - Throws: `DeviceError` where there is no driver, an old driver, no such GPU, or a GPU before Ampere.
   package init(index: Int) throws(DeviceError) {
     do {
       gpu = try GPU(try Driver(), index: index)
       var properties = try GPUProperties(gpu)
-      properties.hasMatrixLibrary =
-        MatrixLibrary.path(newestMajor: gpu.driver.version / 1000) != nil
+      let newestMajor = gpu.driver.version / 1000
+      properties.hasMatrixLibrary = MatrixLibrary.path(newestMajor: newestMajor) != nil
+      properties.hasConvolutionLibrary = ConvolutionLibrary.path(newestMajor: newestMajor) != nil
       self.properties = properties
     } catch { throw DeviceError(error.description) }
     guard properties.architecture >= 80 else {
@@ -109,16 +110,6 @@ package final class CUDA: Device {
     let compilation = CandidateCompilation(candidates, in: program, device: self)
     compilation.start()
     return compilation
-  }
-
-  /// cuBLASLt, opened when it is first needed.
-  func theMatrixLibrary() throws(CUDAError) -> MatrixLibrary {
-    if let known = matrixLibrary.withLock({ $0 }) { return known }
-    let opened = try MatrixLibrary(gpu)
-    return matrixLibrary.withLock { library in
-      library = library ?? opened
-      return library ?? opened
-    }
   }
 
   /// The tactic of steps that the host computes.

@@ -74,7 +74,7 @@ package final class CUDAContext: ExecutableContext {
     var segments: [Segment] = []
     var pending: [Int] = []
     // A library's work is only known as part of a graph.
-    func isByLibrary(_ step: Int) -> Bool { executable.plans[step]?.product != nil }
+    func isByLibrary(_ step: Int) -> Bool { executable.plans[step]?.call != nil }
     func close() throws(CUDAError) {
       guard !pending.isEmpty else { return }
       segments.append(
@@ -103,32 +103,9 @@ package final class CUDAContext: ExecutableContext {
     var last: [Int: [GraphRecorder.Node]] = [:]
     for step in steps {
       guard let plan = executable.plans[step] else { continue }
-      var before = executable.order.predecessors[step].flatMap { last[$0] ?? [] }
-      if plan.zeroedWorkspaceBytes > 0, !plan.launches.isEmpty {
-        before = [
-          try recorder.addZeros(
-            at: places.workspace(step), byteCount: plan.zeroedWorkspaceBytes, after: before)
-        ]
-      }
-      if let product = plan.product {
-        before = [
-          try recorder.add(
-            try places.product(product, step), by: try executable.device.theMatrixLibrary(),
-            after: before)
-        ]
-      }
-      for launch in plan.launches {
-        guard let kernel = executable.kernels[launch.source] else { continue }
-        before = [
-          try recorder.add(
-            kernel, grid: (launch.grid.x, launch.grid.y, launch.grid.z), threads: launch.threads,
-            sharedBytes: launch.sharedBytes, clusterSize: launch.clusterSize,
-            arguments: try places.arguments(launch, step), beginsEarly: true,
-            after: before)
-        ]
-      }
+      let before = executable.order.predecessors[step].flatMap { last[$0] ?? [] }
       // A step of no kernels passes on what it waits for.
-      last[step] = before
+      last[step] = try recorder.add(plan, step, executable, places, after: before)
     }
     return try recorder.finish()
   }

@@ -45,48 +45,27 @@ struct Places {
   func arguments(_ launch: KernelLaunch, _ index: Int) throws(CUDAError) -> [KernelValue] {
     var result: [KernelValue] = []
     for argument in launch.arguments {
-      switch argument {
-      case .input(let input): result.append(.address(try address(.input(input), index)))
-      case .output(let output): result.append(.address(try address(.output(output), index)))
-      case .workspace(let offset): result.append(.address(try address(.workspace(offset), index)))
-      case .prepared(let place): result.append(.address(try address(.prepared(place), index)))
-      case .tensorMap(let map):
-        result.append(
-          .tensorMap(try map.encoded(executable.device.gpu, address(map.base, index))))
+      let address = try address(argument, index)
+      if case .tensorMap(let map) = argument {
+        result.append(.tensorMap(try map.encoded(executable.device.gpu, address)))
+      } else {
+        result.append(.address(address))
       }
     }
     return result
   }
 
-  /// A library's product, which counts columns where we count rows: both sides are transposed.
-  func product(_ product: LibraryProduct, _ index: Int) throws(CUDAError) -> MatrixLibrary.Product {
-    func place(_ argument: KernelLaunch.Argument) throws(CUDAError) -> UInt64 {
+  /// Where what an argument points at lies.
+  func address(_ argument: KernelLaunch.Argument, _ index: Int) throws(CUDAError) -> UInt64 {
+    let base: TensorMap.Base =
       switch argument {
-      case .input(let input): try address(.input(input), index)
-      case .output(let output): try address(.output(output), index)
-      case .workspace(let offset): try address(.workspace(offset), index)
-      case .prepared(let prepared): try address(.prepared(prepared), index)
-      case .tensorMap(let map): try address(map.base, index)
+      case .input(let input): .input(input)
+      case .output(let output): .output(output)
+      case .workspace(let offset): .workspace(offset)
+      case .prepared(let prepared): .prepared(prepared)
+      case .tensorMap(let map): map.base
       }
-    }
-    func matrix(
-      _ matrix: LibraryProduct.Matrix, lines: Int, length: Int
-    ) throws(CUDAError) -> MatrixLibrary.Matrix {
-      MatrixLibrary.Matrix(
-        address: try place(matrix.argument), rows: matrix.isTransposed ? lines : length,
-        columns: matrix.isTransposed ? length : lines, leading: matrix.leading,
-        isTransposed: matrix.isTransposed)
-    }
-    var bias: UInt64?
-    if let argument = product.bias { bias = try place(argument) }
-    var added: UInt64?
-    if let argument = product.residual { added = try place(argument) }
-    return MatrixLibrary.Product(
-      a: try matrix(product.b, lines: product.depth, length: product.columns),
-      b: try matrix(product.a, lines: product.rows, length: product.depth),
-      result: try matrix(product.output, lines: product.rows, length: product.columns),
-      added: added, bias: bias, workspace: try place(product.workspace),
-      workspaceBytes: product.workspaceBytes, choice: product.choice)
+    return try address(base, index)
   }
 
   private func address(_ base: TensorMap.Base, _ index: Int) throws(CUDAError) -> UInt64 {

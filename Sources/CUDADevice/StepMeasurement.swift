@@ -36,30 +36,8 @@ enum GraphTimer {
     var recorder = try GraphRecorder(gpu)
     var before: [GraphRecorder.Node] = []
     for repetition in 0..<repetitions {
-      let places = sets[repetition % sets.count]
-      if plan.zeroedWorkspaceBytes > 0 {
-        before = [
-          try recorder.addZeros(
-            at: places.workspace(step), byteCount: plan.zeroedWorkspaceBytes, after: before)
-        ]
-      }
-      if let product = plan.product {
-        before = [
-          try recorder.add(
-            try places.product(product, step), by: try executable.device.theMatrixLibrary(),
-            after: before)
-        ]
-      }
-      for launch in plan.launches {
-        guard let kernel = executable.kernels[launch.source] else { continue }
-        before = [
-          try recorder.add(
-            kernel, grid: (launch.grid.x, launch.grid.y, launch.grid.z), threads: launch.threads,
-            sharedBytes: launch.sharedBytes, clusterSize: launch.clusterSize,
-            arguments: try places.arguments(launch, step), beginsEarly: true,
-            after: before)
-        ]
-      }
+      before = try recorder.add(
+        plan, step, executable, sets[repetition % sets.count], after: before)
     }
     let graph = try recorder.finish()
     let began = try GPUEvent(gpu)

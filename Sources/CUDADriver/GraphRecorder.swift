@@ -85,16 +85,16 @@ package struct GraphRecorder: ~Copyable {
     return Node(handle: Handle(node), isKernel: false)
   }
 
-  /// Adds what a library puts into a stream for a product.
-  package mutating func add(
-    _ product: MatrixLibrary.Product, by library: MatrixLibrary, after predecessors: [Node]
+  /// Adds what a library puts into a stream.
+  package mutating func addCapture(
+    after predecessors: [Node], _ enqueue: (GPUStream) throws(CUDAError) -> Void
   ) throws(CUDAError) -> Node {
     let stream = try GPUStream(gpu)
     // CU_STREAM_CAPTURE_MODE_RELAXED: the library may load kernels meanwhile.
     try gpu.check(
       gpu.driver.functions.beginCapture(stream.handle.pointer, 2), "cuStreamBeginCapture")
     var failure: CUDAError?
-    do throws(CUDAError) { try library.enqueue(product, on: stream) } catch { failure = error }
+    do throws(CUDAError) { try enqueue(stream) } catch { failure = error }
     var captured: UnsafeMutableRawPointer?
     let status = gpu.driver.functions.endCapture(stream.handle.pointer, &captured)
     defer { if let captured { _ = gpu.driver.functions.destroyGraph(captured) } }

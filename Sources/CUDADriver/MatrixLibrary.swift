@@ -120,7 +120,7 @@ package final class MatrixLibrary: Sendable {
   private static let suggestionBytes = 96
 
   /// Puts the product into a stream.
-  func enqueue(_ product: Product, on stream: GPUStream) throws(CUDAError) {
+  package func enqueue(_ product: Product, on stream: GPUStream) throws(CUDAError) {
     let operation = try object("cublasLtMatmulDescCreate") {
       createOperation($0, Self.computesInSingle, Self.single)
     }

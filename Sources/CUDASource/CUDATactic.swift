@@ -70,6 +70,7 @@ package enum CUDATacticCatalog {
     HopperKernels.tactics,
     ContractionKernels.tactics,
     DirectKernels.tactics,
+    ConvolutionLibraryTactic.candidates,
     MovementKernels.tactics,
     ReductionKernels.tactics,
     SequenceKernels.tactics,

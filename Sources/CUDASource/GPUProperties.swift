@@ -19,6 +19,8 @@ package struct GPUProperties: Hashable, Sendable {
   package var matrixMultiplyAdds: Double
   /// Whether cuBLASLt is there.
   package var hasMatrixLibrary = false
+  /// Whether cuDNN is there.
+  package var hasConvolutionLibrary = false
 
   package init(
     architecture: Int, multiprocessors: Int, sharedBytesPerBlock: Int,

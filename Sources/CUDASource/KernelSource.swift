@@ -83,15 +83,15 @@ package struct StepPlan: Hashable, Sendable {
   /// Bytes that must be zero before the first launch of every run, from the start of the workspace.
   package var zeroedWorkspaceBytes: Int
   /// What a library computes before the launches.
-  package var product: LibraryProduct?
+  package var call: LibraryCall?
   /// Whether the results are written from the last to the first.
   package var isBackward = false
 
   /// Whether nothing has to run.
-  package var isEmpty: Bool { launches.isEmpty && product == nil }
+  package var isEmpty: Bool { launches.isEmpty && call == nil }
   /// What the step takes when it runs.
   package var arguments: [KernelLaunch.Argument] {
-    (product?.arguments ?? []) + launches.flatMap(\.arguments)
+    (call?.arguments ?? []) + launches.flatMap(\.arguments)
   }
 
   package init(

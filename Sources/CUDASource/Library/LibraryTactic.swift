@@ -38,30 +38,14 @@ struct LibraryTactic: CUDATactic {
 
   func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {
     var plan = StepPlan(launches: [], workspaceBytes: product.workspaceBytes)
-    plan.product = product
-    guard let rest else { return plan }
-    let vectors = product.columns / 4
-    let count = product.rows * vectors
-    var text = KernelText()
-    try text.block("KERNEL(256) finish(float* y)") { (text) throws(CUDASourceError) in
-      text.line("const int i = blockIdx.x * 256 + threadIdx.x;")
-      text.line("if (i >= \(count)) return;")
-      text.line(
-        "float* const place = y + i / \(vectors) * \(product.output.leading) + i % \(vectors) * 4;")
-      text.line("Vector<float, 4> values = load_vector<4>(place);")
-      text.line("#pragma unroll")
-      try text.block("for (int j = 0; j < 4; j++)") { (text) throws(CUDASourceError) in
-        let result = try rest.cudaText(operands: [OperandText("values.at[j]", .float32)])
-        text.lines(result.statements)
-        text.line("values.at[j] = \(result.stored);")
-      }
-      text.line("store_vector(place, values);")
+    plan.call = .product(product)
+    if let rest {
+      plan.launches = [
+        try ResultPass(
+          rest, rows: product.rows, columns: product.columns, leading: product.output.leading
+        ).launch
+      ]
     }
-    plan.launches = [
-      KernelLaunch(
-        KernelSource(entry: "finish", body: text.text), grid: GridSize(ceilingQuotient(count, 256)),
-        threads: 256, arguments: [.output(0)])
-    ]
     return plan
   }
 }
