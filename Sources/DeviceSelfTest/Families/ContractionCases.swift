@@ -11,6 +11,7 @@ enum ContractionCases {
     SelfTest.Family("contraction pointwise convolution") { try pointwise(&$0) },
     SelfTest.Family("contraction image") { try image(&$0) },
     SelfTest.Family("library matmul") { try large(&$0) },
+    SelfTest.Family("library convolution") { try LibraryConvolutionCases.convolution(&$0) },
     SelfTest.Family("sixteen bits matmul") { try deepProduct(&$0) },
     SelfTest.Family("sixteen bits convolution") { try deepConvolution(&$0) },
   ]
