@@ -49,6 +49,6 @@ extension CUDA: StepRunner {
           byteCount: program.buffers[index].byteCount)
       }
       try stream.synchronize()
-    } catch { throw DeviceError(error.description) }
+    } catch { throw DeviceError(error.description, isDeclined: error.kind == .declined) }
   }
 }

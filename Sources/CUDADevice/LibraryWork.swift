@@ -112,11 +112,7 @@ extension Places {
     default: throw CUDAError(.driver, "cuDNN convolves no \(convolution.dataType) here")
     }
     let mathematics: ConvolutionLibrary.Mathematics =
-      switch (element, convolution.arithmetic) {
-      case (.single, .exact): .exact
-      case (.single, .tensorFloat32): .rounded
-      case (.half, _), (.brain, _): .tensorCores
-      }
+      element == .single ? .exact : .tensorCores
     var finish: ConvolutionLibrary.Finish?
     if let bias = try address(convolution.bias, step) {
       finish = ConvolutionLibrary.Finish(

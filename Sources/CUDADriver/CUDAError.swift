@@ -10,6 +10,8 @@ package struct CUDAError: Error, Hashable, Sendable, CustomStringConvertible {
     case kernelFault
     case noCompiler
     case compilation
+    /// A library has no way to do what it was asked for.
+    case declined
     case driver
   }
 

@@ -90,7 +90,9 @@ struct ConvolutionFunctions: Sendable {
   func check(_ status: Status, _ operation: String) throws(CUDAError) {
     guard status != 0 else { return }
     let name = errorName(status).map { String(cString: $0) } ?? "status \(status)"
-    throw CUDAError(.driver, "\(operation) gave \(name)")
+    // CUDNN_STATUS_NOT_SUPPORTED and its kinds.
+    let kind: CUDAError.Kind = (3000..<4000).contains(status) ? .declined : .driver
+    throw CUDAError(kind, "\(operation) gave \(name)")
   }
 }
 

@@ -14,8 +14,6 @@ package final class ConvolutionLibrary: Sendable {
 
   /// How products are computed, by the number in `cudnnMathType_t`.
   package enum Mathematics: Int32, Sendable {
-    /// TF32 where elements have single precision.
-    case rounded = 0
     /// 16 bits on tensor cores.
     case tensorCores = 1
     case exact = 3
@@ -312,7 +310,7 @@ package final class ConvolutionLibrary: Sendable {
     }
     guard found.indices.contains(problem.choice) else {
       throw CUDAError(
-        .driver,
+        .declined,
         "cuDNN has \(found.count) ways for this convolution within \(problem.workspaceBytes >> 20) MiB, "
           + "not \(problem.choice + 1)")
     }
@@ -328,7 +326,7 @@ package final class ConvolutionLibrary: Sendable {
       "cudnnGetConvolutionForwardWorkspaceSize")
     guard bytes <= problem.workspaceBytes else {
       throw CUDAError(
-        .driver,
+        .declined,
         "cuDNN needs \(bytes) bytes for this convolution, not \(problem.workspaceBytes)")
     }
     return chosen

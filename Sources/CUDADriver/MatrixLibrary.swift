@@ -169,7 +169,7 @@ package final class MatrixLibrary: Sendable {
     }
     try Self.check(status, "cublasLtMatmulAlgoGetHeuristic")
     guard found == count else {
-      throw CUDAError(.driver, "cuBLASLt has \(found) ways for this product, not \(count)")
+      throw CUDAError(.declined, "cuBLASLt has \(found) ways for this product, not \(count)")
     }
     return Array(suggestions.suffix(Self.suggestionBytes))
   }

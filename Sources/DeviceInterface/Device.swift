@@ -194,5 +194,11 @@ extension ExecutableContext {
 /// What can go wrong on a device: one line.
 package struct DeviceError: Error, Sendable, CustomStringConvertible {
   package var description: String
-  package init(_ description: String) { self.description = description }
+  /// Whether a tactic turned out, when it was tried, to be none for its step.
+  package var isDeclined: Bool
+
+  package init(_ description: String, isDeclined: Bool = false) {
+    self.description = description
+    self.isDeclined = isDeclined
+  }
 }

@@ -25,6 +25,8 @@ package struct SelfTest: Sendable {
     package var problem: String
     /// Nil where it passed.
     package var failure: String?
+    /// Whether a library said, when it was asked, that it has no way to compute the case.
+    package var isDeclined = false
   }
 
   /// Every family of cases.
@@ -94,13 +96,18 @@ package struct SelfTest: Sendable {
     _ trial: Trial, _ tactic: Tactic, on runner: any StepRunner
   ) throws -> Outcome {
     var failure: String?
+    var isDeclined = false
     do {
       failure = try trial.placed.check {
         try runner.run(tactic, trial.placed.program, memory: trial.placed.memory)
       }
-    } catch let error as DeviceError { failure = error.description }
+    } catch let error as DeviceError {
+      failure = error.description
+      isDeclined = error.isDeclined
+    }
     return Outcome(
       family: trial.family, seed: trial.seed, tactic: tactic.name,
-      problem: "\(trial.placed.step.problem)", failure: failure)
+      problem: "\(trial.placed.step.problem)", failure: isDeclined ? nil : failure,
+      isDeclined: isDeclined)
   }
 }

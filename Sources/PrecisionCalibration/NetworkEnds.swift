@@ -11,10 +11,9 @@ struct NetworkEnds {
   /// Shares of the network's multiply-adds, by node.
   private(set) var shares: [NodeID: Double] = [:]
 
-  /// The largest shares of layers that read the inputs, and of those that read what these give.
-  private static let largestShares = [0.03, 0.01]
-  /// The largest share of layers behind which there are no others.
-  private static let largestLastShare = 0.01
+  private static let largestShare = 0.01
+  /// Layers with fewer than so many others between the inputs and them are near these.
+  private static let reach = 2
 
   init(_ graph: Graph) {
     let nodes = graph.liveNodes
@@ -26,10 +25,10 @@ struct NetworkEnds {
     for (index, (id, node)) in nodes.enumerated() {
       guard case .kernel(let problem) = node.operation, problem.isContraction else { continue }
       let share = work[index] / total
-      let isNearInput =
-        distances[index] < Self.largestShares.count
-        && share <= Self.largestShares[distances[index]]
-      if isNearInput || last.contains(id) && share <= Self.largestLastShare { shares[id] = share }
+      guard distances[index] < Self.reach || last.contains(id), share <= Self.largestShare else {
+        continue
+      }
+      shares[id] = share
     }
   }
 
@@ -41,7 +40,7 @@ struct NetworkEnds {
     }
     return graph.liveNodes.map { _, node in
       let known = node.inputs.compactMap { $0.flatMap { distances[$0] } }.max()
-      let distance = known ?? largestShares.count
+      let distance = known ?? reach
       // What comes of constants and indices alone is no input until it has been multiplied.
       if known != nil || isInner(node) {
         for output in node.outputs { distances[output] = distance + (isInner(node) ? 1 : 0) }

@@ -51,11 +51,9 @@ struct ConvolutionLibraryTactic: CUDATactic {
 
   func estimate(_ request: CUDARequest) -> Double {
     let rate =
-      switch (convolution.dataType, convolution.arithmetic) {
-      case (.float32, .exact): request.gpu.scalarMultiplyAdds * Self.scalarEfficiency
-      case (.float32, .tensorFloat32): request.gpu.matrixMultiplyAdds / 2 * Self.efficiency
-      default: request.gpu.matrixMultiplyAdds * Self.efficiency
-      }
+      convolution.dataType == .float32
+      ? request.gpu.scalarMultiplyAdds * Self.scalarEfficiency
+      : request.gpu.matrixMultiplyAdds * Self.efficiency
     let passes = rest == nil ? 0 : 8 * Double(outputs)
     let seconds =
       max(convolution.multiplyAdds / rate, request.trafficSeconds / Self.efficiency)
@@ -93,9 +91,8 @@ struct ConvolutionLibraryTactic: CUDATactic {
     var operand = ContractionOperand(
       argument: convolution.weights, isConstant: true, offset: view.offset, batchStrides: [],
       lines: [axis(0)], taps: [axis(2), axis(3)], channels: axis(1))
-    var packing = PackKernel(
+    let packing = PackKernel(
       view.dataType, outer: operand.lines, inner: operand.taps + [operand.channels])
-    packing.rounds = convolution.arithmetic == .tensorFloat32
     _ = try packing.schedule(&operand, in: &plan)
     return operand.argument
   }

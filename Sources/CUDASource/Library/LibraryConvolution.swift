@@ -1,4 +1,4 @@
-package import KernelModel
+import KernelModel
 import ProgramModel
 package import TensorModel
 
@@ -24,7 +24,6 @@ package struct LibraryConvolution: Hashable, Sendable {
   }
 
   package var dataType: DataType
-  package var arithmetic: Arithmetic
   package var x: Image
   /// `[output channels][height][width][channels of a group]`.
   package var weights: KernelLaunch.Argument
@@ -81,11 +80,10 @@ extension LibraryConvolution {
     else { return nil }
     // A second pass over results of 16 bits would round them twice.
     guard parts.rest == nil || step.x.dataType == .float32 else { return nil }
-    // Depthwise weights are not rounded to TF32.
-    let isRounded = step.x.dataType == .float32 && step.groupInputs > 1
+    // The library does not say whether it rounds to TF32 or cuts off, which would double the error.
+    guard request.step.arithmetic == .exact || step.groupInputs == 1 else { return nil }
     let convolution = LibraryConvolution(
-      dataType: step.x.dataType,
-      arithmetic: isRounded ? request.step.arithmetic : .exact, x: x, weights: .input(1),
+      dataType: step.x.dataType, x: x, weights: .input(1),
       groups: step.groups, vertical: vertical, horizontal: horizontal, output: output,
       bias: bias?.argument, residual: residual?.argument, isRectified: parts.isRectified,
       workspace: .workspace(0), workspaceBytes: workspaceBytes, choice: 0)

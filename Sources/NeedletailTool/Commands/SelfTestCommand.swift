@@ -125,6 +125,8 @@ struct SelfTestCommand: ParsableCommand {
     var device: String
     var passed = 0
     var failed = 0
+    /// Cases that libraries have no way to compute.
+    var declined = 0
     /// From one kernel to the next in a graph.
     var graphGapMicroseconds: Double?
     /// Whether tensors that stay on the GPU give what copied ones do; nil where that was not asked.
@@ -141,7 +143,9 @@ struct SelfTestCommand: ParsableCommand {
     }
 
     mutating func add(_ outcome: SelfTest.Outcome) {
-      if outcome.failure == nil {
+      if outcome.isDeclined {
+        declined += 1
+      } else if outcome.failure == nil {
         passed += 1
         families[outcome.family, default: Count()].passed += 1
         tactics[outcome.tactic, default: Count()].passed += 1
@@ -166,6 +170,7 @@ struct SelfTestCommand: ParsableCommand {
       if deviceTensorsAgree != nil {
         Output.line("tensors that stay on the GPU: \(deviceTensorFailure ?? "as through the host")")
       }
+      if declined > 0 { Output.line("declined by libraries: \(declined)") }
       Output.line("\(tactics.count) tactics: \(passed) passed, \(failed) failed")
     }
   }
