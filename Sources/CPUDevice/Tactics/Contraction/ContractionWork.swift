@@ -5,14 +5,9 @@ import TensorModel
 
 /// A step as the contraction kernels see it.
 struct ContractionWork: Sendable {
-  enum Geometry: Sendable {
-    case convolution(ConvolutionGeometry)
-    case matmul(MatmulGeometry)
-  }
-
   let kernels: ContractionKernels
   private let threads: Int
-  private let geometry: Geometry
+  private let geometry: ContractionGeometry
   private let epilogue: ContractionEpilogue
   private let bias: [Float]?
   private let slots: ContractionOperands
@@ -63,7 +58,7 @@ struct ContractionWork: Sendable {
       input: ElementFormat(real: x.dataType), weights: ElementFormat(real: factor.dataType),
       output: ElementFormat(real: step.outputs[0].dataType),
       residual: ElementFormat(real: residual ?? .float32))
-    let geometry: Geometry?
+    let geometry: ContractionGeometry?
     switch step.problem {
     case .convolution(let problem):
       geometry = Self.convolution(problem, request, residual: pattern.residual).map {

@@ -34,6 +34,9 @@ struct IntegerTactic: CPUTactic {
     case fewerPixels = "fewer pixels"
     case morePixels = "more pixels"
 
+    /// How much longer one that is not preferred is expected to take.
+    var penalty: Double { self == .preferred ? 1 : 1.04 }
+
     func adjusted(_ preferred: IntegerBlocking) -> IntegerBlocking {
       var result = preferred
       switch self {
@@ -59,19 +62,13 @@ struct IntegerTactic: CPUTactic {
     let step = request.step
     let tile = work.kernels.variants[variant]
     let width = Double(work.kernels.vectorWidth)
-    let columns = Double(work.columns)
-    let padded = (columns / Double(tile.columns)).rounded(.up) * Double(tile.columns)
-    let rows = Double(work.rows)
-    let paddedRows = (rows / Double(tile.rows)).rounded(.up) * Double(tile.rows)
     // Loads of weights and broadcasts of inputs against products of one step of the reduction.
     let vectors = Double(tile.columns) / width
     let intensity = Double(tile.rows) * vectors / (Double(tile.rows) + vectors)
     let efficiency = min(0.9, 0.36 * intensity)
-    let products = step.multiplyAdds * (padded / columns) * (paddedRows / rows).squareRoot()
+    let products = step.multiplyAdds * tile.padding(rows: work.rows, columns: work.columns)
     let rate = width * work.kernels.productsPerCycle * tile.speed * 2.8e9 * efficiency
-    let results = Double(step.outputs[0].elementCount) * 4e-9 / width
-    let penalty = blocking == .preferred ? 1.0 : 1.04
-    return penalty * products / rate + results + step.trafficBytes / 12e9 + 1e-6
+    return blocking.penalty * products / rate + step.integerResultSeconds(width: width)
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {

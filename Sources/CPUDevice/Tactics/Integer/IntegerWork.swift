@@ -5,44 +5,9 @@ import TensorModel
 
 /// A contraction of 8-bit integers as the kernels see it.
 struct IntegerWork: Sendable {
-  enum Geometry: Sendable {
-    case convolution(ConvolutionGeometry)
-    case matmul(MatmulGeometry)
-
-    var columns: Int {
-      switch self {
-      case .convolution(let g): g.outputChannels
-      case .matmul(let g): g.columns
-      }
-    }
-
-    var rows: Int {
-      switch self {
-      case .convolution(let g): g.images * g.outputHeight * g.outputWidth
-      case .matmul(let g): g.rows
-      }
-    }
-
-    func plan(
-      _ format: IntegerFormat, kernels: IntegerKernels, operands: ContractionOperands,
-      variant: Int?, blocking: IntegerBlocking?, threads: Int
-    ) throws(ContractionPlanError) -> IntegerPlan {
-      switch self {
-      case .convolution(let geometry):
-        try IntegerPlan(
-          geometry, format, kernels: kernels, operands: operands, variant: variant,
-          blocking: blocking, concurrency: threads)
-      case .matmul(let geometry):
-        try IntegerPlan(
-          geometry, format, kernels: kernels, operands: operands, variant: variant,
-          blocking: blocking, concurrency: threads)
-      }
-    }
-  }
-
   let kernels: IntegerKernels
   let threads: Int
-  let geometry: Geometry
+  let geometry: ContractionGeometry
   private let format: IntegerFormat
   private let numbers: IntegerColumns
   private let slots: ContractionOperands
@@ -102,7 +67,7 @@ struct IntegerWork: Sendable {
     format.weightsAreUnsigned = weights.dataType == .uint8
     self.format = format
     (operands, slots) = Self.operands(request, residual: residual)
-    let geometry: Geometry? =
+    let geometry: ContractionGeometry? =
       switch step.problem {
       case .convolution(let problem):
         ContractionWork.convolution(problem, request, residual: residual).map { .convolution($0) }

@@ -30,17 +30,10 @@ struct PairTactic: CPUTactic {
     let step = request.step
     let tile = work.kernels.pairVariants[variant]
     let width = Double(work.kernels.vectorWidth)
-    func padded(_ extent: Int, _ tile: Int) -> Double {
-      Double((extent + tile - 1) / tile * tile) / Double(extent)
-    }
-    let products =
-      step.multiplyAdds * padded(work.columns, tile.columns)
-      * padded(work.rows, tile.rows).squareRoot()
+    let products = step.multiplyAdds * tile.padding(rows: work.rows, columns: work.columns)
     // Half as many products as of bytes.
     let rate = width * work.kernels.productsPerCycle / 2 * tile.speed * 2.8e9 * 0.4
-    let results = Double(step.outputs[0].elementCount) * 4e-9 / width
-    let penalty = blocking == .preferred ? 1.0 : 1.04
-    return penalty * products / rate + results + step.trafficBytes / 12e9 + 1e-6
+    return blocking.penalty * products / rate + step.integerResultSeconds(width: width)
   }
 
   func prepare(_ request: TacticRequest) throws(CPUTacticError) -> PreparedKernel {
@@ -62,7 +55,7 @@ struct PairTactic: CPUTactic {
 struct PairWork: Sendable {
   let kernels: IntegerKernels
   private let threads: Int
-  private let geometry: IntegerWork.Geometry
+  private let geometry: ContractionGeometry
   private let format: IntegerFormat
   private let numbers: IntegerColumns
   private let slots: ContractionOperands
@@ -127,7 +120,7 @@ struct PairWork: Sendable {
   /// Nil also for depthwise convolutions, whose sums are too short for tiles.
   private static func geometry(
     _ request: TacticRequest, _ residual: Int?
-  ) -> IntegerWork.Geometry? {
+  ) -> ContractionGeometry? {
     switch request.step.problem {
     case .convolution(let problem):
       guard let geometry = ContractionWork.convolution(problem, request, residual: residual),
