@@ -7,7 +7,7 @@ scratch=${1:-.build-static}
 swift build -c release --product needletail --static-swift-stdlib --scratch-path "$scratch"
 mkdir -p .gpu
 strip -o .gpu/needletail "$scratch/release/needletail"
-cp Benchmarks/gpu/run.py .gpu/
+cp Benchmarks/gpu/*.py .gpu/
 for peer in ../shared/peers/gpu_torch.py; do [ -f "$peer" ] && cp "$peer" .gpu/; done
 if [ -d ../shared/models ]; then
   for model in mnist cifar_resnet20 cifar_inception ultraface_rfb_320 silero_vad_16k; do
