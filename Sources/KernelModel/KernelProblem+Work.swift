@@ -1,5 +1,6 @@
 extension KernelProblem {
-  /// Multiply-adds of the problem; zero for those that mostly move data, and for shapes that do not fit it.
+  /// Multiply-adds of the problem, for cost models; zero for those that mostly move data, and for shapes that do not
+  /// fit it.
   ///
   /// - Parameters:
   ///   - inputs: shapes of the operands, nil for those that are absent.
@@ -22,8 +23,8 @@ extension KernelProblem {
     case .window(let p): return count(output) * count(p.kernel)
     case .recurrence(let p):
       guard let x = shape(0), x.count == 3 else { return 0 }
-      let gates = Double(p.gateCount * p.hiddenSize * p.directionCount)
-      return Double(x[0]) * Double(x[1]) * gates * Double(x[2] + p.hiddenSize)
+      let gates = Double(p.gateCount) * Double(p.hiddenSize) * Double(p.directionCount)
+      return Double(x[0]) * Double(x[1]) * gates * (Double(x[2]) + Double(p.hiddenSize))
     default: return 0
     }
   }
