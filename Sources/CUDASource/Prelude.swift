@@ -8,7 +8,7 @@ package enum Prelude {
   static let machine = attributes + types + instructions + warps + matrices + byteMatrices
 
   /// The rest, in terms of the machine's functions.
-  package static let portable = conversions + integers + atomics + copies
+  package static let portable = conversions + DividedNumbers.text + integers + atomics + copies
 
   private static let attributes = #"""
     #define DEVICE __device__ __forceinline__
@@ -252,6 +252,11 @@ package enum Prelude {
     DEVICE void mma_bfloat(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
       asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+    /* a 16 x 8 (row), b 8 x 8 (column). */
+    DEVICE void mma_short_bfloat(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+      asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a0), "r"(a1), "r"(b));
     }
     /* d += a * b on a warp: a 16 x 8, b 8 x 8 of tf32. */
     DEVICE void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {

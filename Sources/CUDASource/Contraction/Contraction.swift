@@ -118,8 +118,8 @@ struct ContractionWindow: Hashable, Sendable {
 struct ContractionOperand: Sendable {
   var argument: KernelLaunch.Argument
   var isConstant = false
-  /// Whether the elements have no more bits than TF32.
-  var isRounded = false
+  /// Whether the words are numbers in two parts.
+  var isDivided = false
   /// Elements before the first that `argument` points at, so that vectors can be aligned.
   var offset: Int
   var batchStrides: [Int]

@@ -60,13 +60,13 @@ struct FedContraction: Sendable {
   ///
   /// - Parameters:
   ///   - constants: how a constant b is to lie; nil where both ways do.
-  ///   - rounds: whether repacked elements are rounded to TF32.
+  ///   - divides: whether repacked elements become numbers in two parts.
   init(
-    _ contraction: Contraction, constants: ContractionFeed.Major?, rounds: Bool
+    _ contraction: Contraction, constants: ContractionFeed.Major?, divides: Bool
   ) throws(CUDASourceError) {
     var contraction = contraction
-    a = try contraction.feedRows(&plan, rounds)
-    b = try contraction.feedColumns(&plan, rounds, constants: constants)
+    a = try contraction.feedRows(&plan, divides)
+    b = try contraction.feedColumns(&plan, divides, constants: constants)
     self.contraction = contraction
   }
 }
@@ -75,7 +75,7 @@ extension Contraction {
   /// Windows over fewer channels than this gather too small pieces.
   private static let fewChannels = 8
 
-  fileprivate mutating func feedRows(_ plan: inout StepPlan, _ rounds: Bool) throws(CUDASourceError)
+  fileprivate mutating func feedRows(_ plan: inout StepPlan, _ divides: Bool) throws(CUDASourceError)
     -> ContractionFeed
   {
     let size = type.byteCount
@@ -89,7 +89,7 @@ extension Contraction {
     var pack = PackKernel(
       type, outer: batchAxes(of: a) + zip(a.lines, isKept).filter(\.1).map(\.0),
       inner: [a.channels.padded(to: multiple)])
-    pack.rounds = rounds
+    pack.form = divides ? .divided : .plain
     var strides = try pack.schedule(&a, in: &plan)[...]
     relayBatch(&a, &strides)
     for index in a.lines.indices {
@@ -101,12 +101,12 @@ extension Contraction {
   }
 
   fileprivate mutating func feedColumns(
-    _ plan: inout StepPlan, _ rounds: Bool, constants: ContractionFeed.Major?
+    _ plan: inout StepPlan, _ divides: Bool, constants: ContractionFeed.Major?
   ) throws(CUDASourceError) -> ContractionFeed {
     let wide = 16 / type.byteCount
     if window == nil, let feed = b.feed(type, nil) {
       let isGood =
-        feed.vector == wide && (constants == nil || feed.major == constants) && !rounds
+        feed.vector == wide && (constants == nil || feed.major == constants) && !divides
       if !b.isConstant || isGood { return feed }
     }
     var channels = b.channels
@@ -118,7 +118,7 @@ extension Contraction {
       ? PackKernel(columnType, outer: batch + deep, inner: [b.lines[0].padded(to: wide)])
       : PackKernel(columnType, outer: batch + [b.lines[0]], inner: deep)
     pack.innerLength = ceilingQuotient(pack.innerLength, wide) * wide
-    pack.rounds = rounds
+    pack.form = divides ? .divided : .plain
     var strides = try pack.schedule(&b, in: &plan)[...]
     relayBatch(&b, &strides)
     b.taps = []

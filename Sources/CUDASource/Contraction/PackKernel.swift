@@ -2,6 +2,16 @@ import TensorModel
 
 /// Copies an operand into lines of one length, padded with zeros, which tiles copy in vectors.
 struct PackKernel {
+  /// What becomes of the elements.
+  enum Form {
+    case plain
+    /// Single precision as two bfloat16 in one word.
+    case divided
+    /// The same for matrix instructions that read 32 elements as 32 high parts and 32 low ones, in the order of
+    /// `DividedProducts`.
+    case dividedLines
+  }
+
   private static let threads = 256
 
   let type: DataType
@@ -9,8 +19,7 @@ struct PackKernel {
   let inner: [PackedAxis]
   /// Elements of a line.
   var innerLength: Int
-  /// Whether the elements are rounded to TF32.
-  var rounds = false
+  var form = Form.plain
 
   init(_ type: DataType, outer: [PackedAxis], inner: [PackedAxis]) {
     self.type = type
@@ -53,7 +62,7 @@ struct PackKernel {
     }
     operand.argument = target
     operand.offset = 0
-    operand.isRounded = rounds
+    operand.isDivided = form != .plain
     var strides: [Int] = []
     var stride = innerLength
     for axis in outer.reversed() {
@@ -80,22 +89,29 @@ struct PackKernel {
       text.lines(AxisText.coordinates(outer.map(\.padded), of: "line", prefix: "o"))
       text.line("const int base = \(Self.offset(outer, "o"));")
       text.line("const bool inside = \(Self.condition(outer, "o"));")
-      text.line("Vector<\(storage), \(vector)> result;")
-      text.line("#pragma unroll")
-      text.block("for (int j = 0; j < \(vector); j++)") { text in
-        text.line("const int deep = piece * \(vector) + j;")
+      text.block("auto element = [&](int deep) -> \(storage)", end: "};") { text in
         text.lines(AxisText.coordinates(inner.map(\.padded), of: "deep", prefix: "i"))
         let length = inner.reduce(1) { $0 * $1.padded }
         let tail = length < innerLength ? " && deep < \(length)" : ""
         text.line("const bool wanted = inside && \(Self.condition(inner, "i"))\(tail);")
         let element = "x[base + \(Self.offset(inner, "i"))]"
-        let value = rounds ? "__int_as_float((int)float_to_tf32(\(element)))" : element
-        text.line("if (wanted) result.at[j] = \(value);")
-        text.line("else result.at[j] = store<\(storage)>(0.0f);")
+        text.line("return wanted ? \(element) : store<\(storage)>(0.0f);")
       }
+      text.line("Vector<\(storage), \(vector)> result;")
+      text.line("#pragma unroll")
+      text.line(
+        "for (int j = 0; j < \(vector); j++) result.at[j] = \(value("piece * \(vector) + j"));")
       text.line("store_vector(y + line * \(innerLength) + piece * \(vector), result);")
     }
     return KernelSource(entry: "pack", body: text.text)
+  }
+
+  private func value(_ place: String) -> String {
+    switch form {
+    case .plain: "element(\(place))"
+    case .divided: "divided_float(element(\(place)))"
+    case .dividedLines: DividedProducts.word(at: place, of: "element")
+    }
   }
 
   private static func offset(_ axes: [PackedAxis], _ prefix: String) -> String {

@@ -10,8 +10,9 @@ struct TensorCoreSums: TileSums {
   private let zero: String
   private let a: ContractionFeed.Major
   private let b: ContractionFeed.Major
-  private let roundsA: Bool
-  private let roundsB: Bool
+  /// Whether the words of a tile are numbers in two parts already.
+  private let isDividedA: Bool
+  private let isDividedB: Bool
 
   init(
     _ shape: TileShape, _ contraction: Contraction, a: ContractionFeed.Major,
@@ -24,8 +25,8 @@ struct TensorCoreSums: TileSums {
     zero = contraction.epilogue.zeroSum
     self.a = a
     self.b = b
-    roundsA = type == .float32 && !contraction.a.isRounded
-    roundsB = type == .float32 && !contraction.b.isRounded
+    isDividedA = contraction.a.isDivided
+    isDividedB = contraction.b.isDivided
   }
 
   private var rowFragments: Int { shape.warpRows / 16 }
@@ -37,7 +38,7 @@ struct TensorCoreSums: TileSums {
     case .float16: "mma_half"
     case .bfloat16: "mma_bfloat"
     case .uint8, .int8: "mma_\(type.byteName)_\(columnType.byteName)"
-    default: "mma_tf32"
+    default: "mma_divided"
     }
   }
 
@@ -88,9 +89,14 @@ struct TensorCoreSums: TileSums {
         "for (int j = 0; j < 4; j++) fa[buffer][i][j] = \(word(bytes, "k + (j >> 1) * 4", "m + (j & 1) * 8"));"
       )
     }
-    if roundsA {
-      text.line("#pragma unroll")
-      text.line("for (int j = 0; j < 4; j++) fa[buffer][i][j] = \(rounded("fa[buffer][i][j]"));")
+    if type == .float32 {
+      text.line("uint32_t (&x)[4] = fa[buffer][i];")
+      text.line("uint32_t high[2], low[2];")
+      for line in 0..<2 {
+        text.line(
+          "\(divide(isDividedA))(x[\(line)], x[\(line + 2)], high[\(line)], low[\(line)]);")
+      }
+      text.line("x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];")
     }
   }
 
@@ -114,8 +120,13 @@ struct TensorCoreSums: TileSums {
       )
     }
     text.line("#pragma unroll")
-    let value = roundsB ? rounded("four[j]") : "four[j]"
-    text.line("for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = \(value);")
+    if type == .float32 {
+      text.line(
+        "for (int j = 0; j < 2; j++) \(divide(isDividedB))(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);"
+      )
+    } else {
+      text.line("for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];")
+    }
   }
 
   /// A word of a tile whose lines lie along the depth.
@@ -123,7 +134,8 @@ struct TensorCoreSums: TileSums {
     "*(const uint32_t*)(tile + tile_place<\(bytes)>(\(line), (\(place)) >> 2) + ((\(place)) & 3) * 4)"
   }
 
-  private func rounded(_ word: String) -> String { "float_to_tf32(__int_as_float((int)\(word)))" }
+  /// The function that makes the two parts of two neighbouring words of a fragment.
+  private func divide(_ isDivided: Bool) -> String { isDivided ? "divided_parts" : "divide_floats" }
 
   func loop(_ text: inout KernelText, copy: (inout KernelText) -> Void) {
     let stages = shape.stages

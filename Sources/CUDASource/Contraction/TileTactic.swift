@@ -19,7 +19,7 @@ struct TileTactic: CUDATactic {
     let isScalar = shape.unit == .scalar
     let fed = try FedContraction(
       contraction, constants: isScalar ? .line : nil,
-      rounds: !isScalar && contraction.type == .float32)
+      divides: !isScalar && contraction.type == .float32)
     return try TileKernel(fed, shape, splits: splits).schedule(in: fed.plan)
   }
 
@@ -132,7 +132,8 @@ struct TileCost {
     let multiply: Double
     if shape.unit == .tensorCore {
       let rate = gpu.matrixMultiplyAdds / Double(gpu.multiprocessors) / Self.clock * 0.65
-      multiply = products / rate * (size / 2)
+      // Of numbers in two parts, three products are added.
+      multiply = products / rate * (size == 4 ? 3 : size / 2)
     } else {
       let rate = gpu.scalarMultiplyAdds / Double(gpu.multiprocessors) / Self.clock
       multiply = products / rate

@@ -34,7 +34,7 @@ struct VectorTactic: CUDATactic {
     guard let contraction = Contraction(request) else {
       throw CUDASourceError("the step is no contraction")
     }
-    let fed = try FedContraction(contraction, constants: .depth, rounds: false)
+    let fed = try FedContraction(contraction, constants: .depth, divides: false)
     guard contraction.window == nil, fed.b.major == .depth else {
       throw CUDASourceError("the columns' depth is not contiguous")
     }

@@ -99,13 +99,14 @@ struct CellLayout: Sendable {
     return place
   }
 
-  /// Adds the copy of the weights to a plan; returns its place among what is prepared.
-  func scheduleWeights(in plan: inout StepPlan) -> Int {
-    let count = weights.shape[0] * taps * lineLength
+  /// Adds the copy of the weights to a plan, in lines of so many elements for each tap; returns its place among
+  /// what is prepared.
+  func scheduleWeights(in plan: inout StepPlan, tapLength: Int) -> Int {
+    let count = weights.shape[0] * taps * tapLength
     plan.prepared.append(count * size)
     let place = plan.prepared.count - 1
     plan.preparation.append(
-      launch("weight_cells", weightText(count), count: count, .input(1), .prepared(place)))
+      launch("weight_cells", weightText(count, tapLength), count: count, .input(1), .prepared(place)))
     return place
   }
 
@@ -164,25 +165,30 @@ struct CellLayout: Sendable {
     return text.text
   }
 
-  private func weightText(_ count: Int) -> String {
+  private func weightText(_ count: Int, _ tapLength: Int) -> String {
     let type = weights.dataType.cudaStorage ?? "float"
     var text = KernelText()
     text.block(head("weight_cells", type)) { text in
       text.line("const int number = blockIdx.x * \(Self.threads) + threadIdx.x;")
       text.line("if (number >= \(count)) return;")
-      text.line("const int at = number % \(lineLength), line = number / \(lineLength);")
+      text.line("const int line = number / \(tapLength);")
       text.line("const int tap = line % \(taps), filter = line / \(taps);")
-      text.lines(placeInCell)
-      text.line(
-        "const int row = tap * \(rows.step) + dy, column = at / \(cellLength) * \(columns.step) + dx;"
-      )
-      text.line(
-        "const bool inside = c < \(channels) && row < \(rows.taps) && column < \(columns.taps);")
-      let value = element(weights, ["filter", "c", "row", "column"])
-      let rounded =
-        weights.dataType == .float32 ? "__int_as_float((int)float_to_tf32(\(value)))" : value
-      text.line("y[number] = store<\(type)>(0.0f);")
-      text.line("if (inside) y[number] = \(rounded);")
+      text.block("auto element = [&](int at) -> \(type)", end: "};") { text in
+        text.lines(placeInCell)
+        text.line(
+          "const int row = tap * \(rows.step) + dy, column = at / \(cellLength) * \(columns.step) + dx;"
+        )
+        text.line(
+          "const bool inside = c < \(channels) && row < \(rows.taps) && column < \(columns.taps);"
+        )
+        let value = element(weights, ["filter", "c", "row", "column"])
+        text.line("return inside ? \(value) : store<\(type)>(0.0f);")
+      }
+      let at = "number % \(tapLength)"
+      let value =
+        weights.dataType == .float32
+        ? DividedProducts.word(at: at, of: "element") : "element(\(at))"
+      text.line("y[number] = \(value);")
     }
     return text.text
   }

@@ -45,8 +45,7 @@ struct HopperContraction: Sendable {
     else { return nil }
     self.contraction = contraction
     (rows, lines) = placed
-    // Matrix instructions cut TF32 operands off. Those of b are rounded when they are repacked, those of a on
-    // their way through registers.
+    // Numbers of b are divided in two when they are repacked, those of a on their way through registers.
     repacksColumns =
       contraction.type == .float32 || !Self.isInPlace(contraction.b, contraction.type)
     guard !repacksColumns || contraction.b.isConstant else { return nil }
@@ -174,17 +173,20 @@ extension HopperContraction {
   /// The map of b, for tiles of so many columns: depth, taps, columns.
   func columnMap(_ tileColumns: Int, in plan: inout StepPlan) throws(CUDASourceError) -> TensorMap {
     let size = contraction.type.byteCount
+    let isDivided = contraction.type == .float32
+    let channels = isDivided ? channelSteps * stepDepth : channels
     var base = TensorMap.Base.input(1)
     var stride = contraction.b.lines[0].stride
     if let cells {
-      base = .prepared(cells.scheduleWeights(in: &plan))
+      base = .prepared(cells.scheduleWeights(in: &plan, tapLength: channels))
       stride = taps * channels
     } else if repacksColumns {
       var b = contraction.b
+      if isDivided { b.channels.padded = channels }
       var pack = PackKernel(
         contraction.columnType, outer: [b.lines[0]], inner: b.taps + [b.channels])
       pack.innerLength = ceilingQuotient(pack.innerLength * size, 16) * 16 / size
-      pack.rounds = contraction.type == .float32
+      pack.form = isDivided ? .dividedLines : .plain
       _ = try pack.schedule(&b, in: &plan)
       guard case .prepared(let place) = b.argument else {
         throw CUDASourceError("b is no constant")
@@ -192,10 +194,12 @@ extension HopperContraction {
       base = .prepared(place)
       stride = pack.innerLength
     }
+    let parts = isDivided ? 2 : 1
     return TensorMap(
-      base, contraction.columnType, extents: [channels, taps, contraction.columns],
+      base, isDivided ? .bfloat16 : contraction.columnType,
+      extents: [channels * parts, taps, contraction.columns],
       strides: [taps == 1 ? stride * size : channels * size, stride * size],
-      window: .tiled(box: [stepDepth, 1, tileColumns]))
+      window: .tiled(box: [stepDepth * parts, 1, tileColumns]))
   }
 }
 
@@ -247,11 +251,15 @@ extension HopperContraction {
   }
 
   func copyColumns(to place: String, barrier: String) -> String {
-    "copy_box(\(place), &b, \(barrier), c, \(taps > 1 ? "tap" : "0"), n0);"
+    "copy_box(\(place), &b, \(barrier), \(columnPlace));"
   }
 
   /// The statement that asks the cache for b's tile.
-  var prefetchColumns: String { "prefetch_box(&b, c, \(taps > 1 ? "tap" : "0"), n0);" }
+  var prefetchColumns: String { "prefetch_box(&b, \(columnPlace));" }
+
+  private var columnPlace: String {
+    "\(contraction.type == .float32 ? "c * 2" : "c"), \(taps > 1 ? "tap" : "0"), n0"
+  }
 
   /// Moves the place in the reduction to the next step.
   func advance(_ text: inout KernelText) {

@@ -9,7 +9,7 @@ import TensorModel
 enum HopperPrelude {
   /// - Parameters:
   ///   - columns: of the matrix instruction, a multiple of 8.
-  ///   - rowsInRegisters: whether a passes through registers, by default where it is rounded there.
+  ///   - rowsInRegisters: whether a passes through registers, by default where its numbers are divided there.
   static func text(
     _ contraction: Contraction, columns: Int, rowsInRegisters: Bool? = nil
   ) -> String {
@@ -152,11 +152,11 @@ enum HopperPrelude {
       switch type {
       case .int8, .uint8: "k32.s32.\(type.byteName).\(contraction.columnType.byteName)"
       case .float16: "k16.f32.f16.f16"
-      case .bfloat16: "k16.f32.bf16.bf16"
-      default: "k8.f32.tf32.tf32"
+      // Or numbers in two such parts.
+      default: "k16.f32.bf16.bf16"
       }
-    // Integers have no signs to change, and only 16-bit elements an order.
-    let options = type.isByte ? "" : type.byteCount == 2 ? ", 1, 1, 0, 0" : ", 1, 1"
+    // Integers have no signs to change, and only elements in shared memory an order.
+    let options = type.isByte ? "" : rowsInRegisters ? ", 1, 1, 0" : ", 1, 1, 0, 0"
     let sum = contraction.epilogue.sumStorage, letter = type.isByte ? "r" : "f"
     let rows = rowsInRegisters ? 4 : 1
     let registers = (0..<count).map { "%\($0)" }.joined(separator: ",")

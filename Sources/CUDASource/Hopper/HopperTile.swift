@@ -71,10 +71,10 @@ struct HopperCost {
   private static let copies = 56.0
 
   /// Cycles of one step of the reduction.
-  static func step(rows: Int, columns: Int) -> Double {
+  static func step(rows: Int, columns: Int, isDivided: Bool) -> Double {
     // A matrix instruction reads 64 lines of a and all of b from shared memory.
     let reads = Double(rows / 64 * (64 + columns)) * 128 / 128
-    let multiply = Double(rows * columns * 128) / 2 / products
+    let multiply = Double(rows * columns * 128) / 2 / products * (isDivided ? 1.5 : 1)
     return max(multiply, reads, Double((rows + columns) * 128) / copies)
   }
 

@@ -3,7 +3,8 @@ import ProgramModel
 import TensorModel
 
 /// How an image lies in the shared memory of the kernel that convolves it: one of few channels, whose pixels are
-/// copied one by one, or one whose pixels are whole pieces of 16 bytes.
+/// copied one by one, or one whose pixels are whole pieces of 16 bytes. All elements have 16 bits; numbers in single
+/// precision are two of them, in two parts of each row: see `DividedNumbers`.
 struct ImageGeometry: Sendable {
   struct Axis: Sendable {
     var extent: Int
@@ -15,6 +16,9 @@ struct ImageGeometry: Sendable {
 
   private static let mostChannels = 4
   private static let mostPixels = 128
+  private static let size = 2
+  /// Elements of 16 bytes.
+  static let vector = 16 / size
 
   let x: View
   let weights: View
@@ -32,11 +36,11 @@ struct ImageGeometry: Sendable {
       problem.dilations.allSatisfy({ $0 == 1 }), x.shape[1] > 0,
       problem.padsBefore.allSatisfy({ $0.constant != nil })
     else { return nil }
-    let size = x.dataType.byteCount, step = problem.strides[1]
+    let size = Self.size, step = problem.strides[1]
     isWide = x.shape[1] > Self.mostChannels
     if isWide {
       let distances = [0, 2, 3].map { x.strides[$0] } + [x.offset]
-      guard size == 2, step == 1, x.shape[1] % 16 == 0, x.strides[1] == 1,
+      guard x.dataType.byteCount == size, step == 1, x.shape[1] % 16 == 0, x.strides[1] == 1,
         distances.allSatisfy({ $0 % 8 == 0 }), weights.shape[2] * weights.shape[3] > 1
       else { return nil }
       paddedChannels = x.shape[1]
@@ -61,17 +65,17 @@ struct ImageGeometry: Sendable {
     }
   }
 
-  private var size: Int { x.dataType.byteCount }
   var images: Int { x.shape[0] }
   var channels: Int { x.shape[1] }
-  /// Elements of 16 bytes.
-  var vector: Int { 16 / size }
+  /// Whether elements are divided into two parts.
+  var isDivided: Bool { x.dataType == .float32 }
+  private var parts: Int { isDivided ? 2 : 1 }
   /// Pieces of 16 bytes of a cell, each in a plane of its own.
-  var planes: Int { columns.step * paddedChannels / vector }
+  var planes: Int { columns.step * paddedChannels / Self.vector }
 
-  /// A row of results is computed in so many parts, of so many pixels each.
-  var parts: Int { ceilingQuotient(columns.windows, Self.mostPixels) }
-  var pixels: Int { ceilingQuotient(ceilingQuotient(columns.windows, parts), 8) * 8 }
+  /// A row of results is computed in so many sections, of so many pixels each.
+  var sections: Int { ceilingQuotient(columns.windows, Self.mostPixels) }
+  var pixels: Int { ceilingQuotient(ceilingQuotient(columns.windows, sections), 8) * 8 }
   var filterBlocks: Int { ceilingQuotient(weights.shape[0], ImageKernel.filters) }
 
   /// Cells under a window, so many that instructions take them in pairs of pieces.
@@ -92,20 +96,22 @@ struct ImageGeometry: Sendable {
     }
   }
 
-  /// Cells of a row of the image, for one part of a row of results; an odd number where the planes of one pixel are
+  /// Cells of a row of the image, for one section of a row of results; an odd number where the planes of one pixel are
   /// written together, so that they do not meet in a bank.
   var cells: Int {
     let cells = pixels + windowCells - 1
     return isWide ? cells | 1 : cells
   }
   var pieces: Int { cells * planes }
-  var rowBytes: Int { pieces * 16 }
+  var partBytes: Int { pieces * 16 }
+  var rowBytes: Int { partBytes * parts }
   /// Rows that one row of results has and the one before does not.
   var newRows: Int { min(rows.step, rows.taps) }
   var slots: Int { rows.taps + (isWide ? 2 : 1) * newRows }
 
   /// Bytes of the filters of one block: for each piece of a window, 16 bytes for each filter.
-  var filterBytes: Int { rows.taps * windowCells * planes * ImageKernel.filters * 16 }
+  var filterBytes: Int { filterPartBytes * parts }
+  var filterPartBytes: Int { rows.taps * windowCells * planes * ImageKernel.filters * 16 }
 
   func element(of name: String, _ coordinates: [String]) -> String {
     "\(name)[\(IndexText.sum(zip(coordinates, x.strides).map { (text: $0.0, factor: $0.1) }))]"
@@ -118,27 +124,28 @@ struct ImageGeometry: Sendable {
     let place = plan.prepared.count - 1
     plan.preparation.append(
       KernelLaunch(
-        KernelSource(entry: "pack_filters", body: filterText(bytes / size)),
-        grid: GridSize(ceilingQuotient(bytes / size, 256)), threads: 256,
+        KernelSource(entry: "pack_filters", body: filterText(bytes / Self.size)),
+        grid: GridSize(ceilingQuotient(bytes / Self.size, 256)), threads: 256,
         arguments: [.input(1), .prepared(place)]))
     return place
   }
 
   private func filterText(_ count: Int) -> String {
     let type = weights.dataType.cudaStorage ?? "float"
+    let packed = isDivided ? "uint16_t" : type
     var text = KernelText()
     text.block(
-      "KERNEL(256) pack_filters(const \(type)* __restrict__ w, \(type)* __restrict__ packed)"
+      "KERNEL(256) pack_filters(const \(type)* __restrict__ w, \(packed)* __restrict__ packed)"
     ) { text in
       text.line("const int number = blockIdx.x * 256 + threadIdx.x;")
       text.line("if (number >= \(count)) return;")
-      text.line("int rest = number / \(vector);")
+      text.line("int rest = number / \(Self.vector);")
       text.line("const int near = rest % \(ImageKernel.filters); rest /= \(ImageKernel.filters);")
       text.line(
-        "const int at = rest % \(planes) * \(vector) + number % \(vector); rest /= \(planes);")
+        "const int at = rest % \(planes) * \(Self.vector) + number % \(Self.vector); rest /= \(planes);")
       text.line("const int cell = rest % \(windowCells); rest /= \(windowCells);")
-      text.line("const int row = rest % \(rows.taps);")
-      text.line("const int filter = rest / \(rows.taps) * \(ImageKernel.filters) + near;")
+      text.line("const int row = rest % \(rows.taps); rest /= \(rows.taps);")
+      text.line("const int filter = rest / \(parts) * \(ImageKernel.filters) + near;")
       text.line(
         "const int c = at % \(paddedChannels), column = cell * \(columns.step) + at / \(paddedChannels);"
       )
@@ -147,10 +154,14 @@ struct ImageGeometry: Sendable {
       )
       let place = zip(["filter", "c", "row", "column"], weights.strides)
       let value = "w[\(IndexText.sum(place.map { (text: $0.0, factor: $0.1) }))]"
-      let rounded =
-        weights.dataType == .float32 ? "__int_as_float((int)float_to_tf32(\(value)))" : value
-      text.line("packed[number] = store<\(type)>(0.0f);")
-      text.line("if (inside) packed[number] = \(rounded);")
+      text.line("const \(type) value = inside ? \(value) : store<\(type)>(0.0f);")
+      if isDivided {
+        text.line("uint32_t high, low;")
+        text.line("divide_floats(value, 0.0f, high, low);")
+        text.line("packed[number] = (uint16_t)(rest % 2 ? low : high);")
+      } else {
+        text.line("packed[number] = value;")
+      }
     }
     return text.text
   }

@@ -42,8 +42,8 @@ struct ImageKernel {
   }
   var sharedBytes: Int { image.filterBytes + groups * groupBytes }
   private var strips: Int { ceilingQuotient(image.rows.windows, strip) }
-  /// Strips of all images, parts of rows and filters.
-  private var jobs: Int { strips * image.images * image.parts * image.filterBlocks }
+  /// Strips of all images, sections of rows and filters.
+  private var jobs: Int { strips * image.images * image.sections * image.filterBlocks }
   var blocks: Int { ceilingQuotient(jobs, groups) }
   /// Waits for all threads of a warpgroup.
   private var barrier: String {
@@ -91,7 +91,7 @@ struct ImageKernel {
     text.line("\(sum)* const staged = (\(sum)*)(ring + \(staged - ring));")
     text.line("const int job = blockIdx.x * \(groups) + group;")
     text.line("int rest = job;")
-    text.line("const int left = rest % \(image.parts) * \(image.pixels); rest /= \(image.parts);")
+    text.line("const int left = rest % \(image.sections) * \(image.pixels); rest /= \(image.sections);")
     text.line("const int begin = rest % \(strips) * \(strip); rest /= \(strips);")
     // Warpgroups of a block have the same filters.
     text.line("const int image = rest % \(image.images);")
@@ -160,23 +160,23 @@ struct ImageKernel {
       "for (int i = thread; i < \(image.rows.taps * image.pieces); i += \(Self.threads))"
     ) { text in
       text.line(
-        "store_vector((\(storage)*)(ring + i / \(image.pieces) * \(image.rowBytes) + i % \(image.pieces) * 16), fetch(\(top) + i / \(image.pieces), i % \(image.pieces)));"
+        "keep(ring + i / \(image.pieces) * \(image.rowBytes) + i % \(image.pieces) * 16, fetch(\(top) + i / \(image.pieces), i % \(image.pieces)));"
       )
     }
-    text.line("Vector<\(storage), \(image.vector)> next[\(fetches)];")
+    text.line("\(pieceType) next[\(fetches)];")
     declareLoad(&text)
     text.line("if (begin + 1 < end) ask(begin + 1);")
     text.line("copy_async_wait<0>();")
   }
 
-  /// The function that reads 16 bytes of a row of cells.
+  /// The functions that read and keep one piece of a row of cells.
   private func declareFetch(_ text: inout KernelText) {
     text.block("auto fetch = [&](int line, int piece)", end: "};") { text in
       text.line("const int cell = piece % \(image.cells), plane = piece / \(image.cells);")
-      text.line("Vector<\(storage), \(image.vector)> result;")
+      text.line("\(pieceType) result;")
       text.line("#pragma unroll")
-      text.block("for (int j = 0; j < \(image.vector); j++)") { text in
-        text.line("const int at = plane * \(image.vector) + j;")
+      text.block("for (int j = 0; j < \(ImageGeometry.vector); j++)") { text in
+        text.line("const int at = plane * \(ImageGeometry.vector) + j;")
         text.line("const int c = at % \(image.paddedChannels);")
         text.line(
           "const int column = (left + cell) * \(image.columns.step) + at / \(image.paddedChannels) - \(image.columns.padding);"
@@ -186,15 +186,27 @@ struct ImageKernel {
         )
         text.line("result.at[j] = store<\(storage)>(0.0f);")
         let element = image.element(of: "x", ["image", "c", "line", "column"])
-        text.line("if (inside) result.at[j] = \(rounded(element));")
+        text.line("if (inside) result.at[j] = \(element);")
       }
       text.line("return result;")
     }
+    text.block("auto keep = [&](unsigned char* to, const \(pieceType)& piece)", end: "};") { text in
+      guard image.isDivided else {
+        text.line("store_vector((\(storage)*)to, piece);")
+        return
+      }
+      text.line("Vector<uint32_t, 4> high, low;")
+      text.line("#pragma unroll")
+      text.line(
+        "for (int j = 0; j < 4; j++) divide_floats(piece.at[2 * j], piece.at[2 * j + 1], high.at[j], low.at[j]);"
+      )
+      text.line("store_vector((uint32_t*)to, high);")
+      text.line("store_vector((uint32_t*)(to + \(image.partBytes)), low);")
+    }
   }
 
-  private func rounded(_ element: String) -> String {
-    contraction.type == .float32 ? "__int_as_float((int)float_to_tf32(\(element)))" : element
-  }
+  /// What becomes 16 bytes of each part of a row.
+  private var pieceType: String { "Vector<\(storage), \(ImageGeometry.vector)>" }
 
   private var fetches: Int { ceilingQuotient(image.newRows * image.pieces, Self.threads) }
 
@@ -220,7 +232,7 @@ struct ImageKernel {
         text.line("int to = slot + \(image.rows.taps) + number / \(image.pieces);")
         text.line("if (to >= \(image.slots)) to -= \(image.slots);")
         text.line(
-          "if (number < \(image.newRows * image.pieces)) store_vector((\(storage)*)(ring + to * \(image.rowBytes) + number % \(image.pieces) * 16), next[i]);"
+          "if (number < \(image.newRows * image.pieces)) keep(ring + to * \(image.rowBytes) + number % \(image.pieces) * 16, next[i]);"
         )
       }
       // Before results are stored: this waits for whatever a thread has stored.
@@ -230,6 +242,11 @@ struct ImageKernel {
   }
 
   // MARK: - Products
+
+  /// The parts of filters and pixels that are multiplied, the smallest products first.
+  private var products: [(filters: Int, pixels: Int)] {
+    image.isDivided ? [(0, 1), (1, 0), (0, 0)] : [(0, 0)]
+  }
 
   private func multiply(_ text: inout KernelText) {
     text.line("\(sum) sums[\(image.pixels / 2)];")
@@ -241,9 +258,13 @@ struct ImageKernel {
       text.line("const uint32_t line = shared_address(ring) + from * \(image.rowBytes);")
       text.line("#pragma unroll")
       text.block("for (int step = 0; step < \(image.steps); step++)") { text in
-        text.line(
-          "multiply(sums, plain_descriptor(shared + (tap * \(image.steps) + step) * 2048, 1024), plain_descriptor(line + \(image.stepPlace("step")), \(image.leadingBytes)), tap + step);"
-        )
+        for (index, (filter, part)) in products.enumerated() {
+          let filters = "shared + \(filter * image.filterPartBytes)"
+          let pixels = "line + \(part * image.partBytes)"
+          text.line(
+            "multiply(sums, plain_descriptor(\(filters) + (tap * \(image.steps) + step) * 2048, 1024), plain_descriptor(\(pixels) + \(image.stepPlace("step")), \(image.leadingBytes)), \(index == 0 ? "tap + step" : "1"));"
+          )
+        }
       }
     }
     text.line("products_commit();")

@@ -42,14 +42,15 @@ struct ImageTactic: CUDATactic {
     return kernel(groups, strip: strip, fit: fit)
   }
 
-  /// Parts of rows of all images, each with all filters of a block.
-  private var jobsOfRow: Int { image.images * image.parts }
+  /// Sections of rows of all images, each with all filters of a block.
+  private var jobsOfRow: Int { image.images * image.sections }
 
   func estimate(_ request: CUDARequest) -> Double {
     let kernel = kernel(request.gpu)
     let resident = kernel.blocksPerMultiprocessor * request.gpu.multiprocessors
     let waves = ceilingQuotient(kernel.blocks, resident)
-    let products = Double(image.rows.taps * image.steps * image.pixels) / 2
+    let products =
+      Double(image.rows.taps * image.steps * image.pixels) / 2 * (image.isDivided ? 3 : 1)
     let together = Double(kernel.blocksPerMultiprocessor * kernel.groups)
     let row = max(products * together, products + 1500)
     return HopperCost.seconds(Double(waves * (kernel.strip + 3)) * row, request)

@@ -131,7 +131,7 @@ struct PersistentKernel {
   private func mainLoop(_ text: inout KernelText) {
     let first = tile.alternates ? "" : " + group * \(tile.blocks * 8192)"
     if contraction.type == .float32 {
-      RoundedProducts(
+      DividedProducts(
         blocks: tile.blocks, rowBytes: rowBytes, columnBytes: columnBytes, stages: stages
       )
       .loop(&text, first: "dynamic_shared\(first)", steps: "0", to: "\(problem.steps)") {

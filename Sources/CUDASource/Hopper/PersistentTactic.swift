@@ -40,7 +40,8 @@ struct PersistentTactic: CUDATactic {
     let waves = Double(ceilingQuotient(tiles, request.gpu.multiprocessors))
     let main =
       Double(problem.steps)
-      * HopperCost.step(rows: tile.rows, columns: tile.columns)
+      * HopperCost.step(
+        rows: tile.rows, columns: tile.columns, isDivided: problem.contraction.type == .float32)
     let epilogue = HopperCost.epilogue(tile.rows * tile.columns, problem.contraction)
     // The fewer warps there are beside each other, the less of a wait they hide.
     let cycles =

@@ -137,7 +137,7 @@ struct SplitKernel {
     text.line("int stage = 0, before = 0;")
     text.line("uint32_t phase = 0;")
     if contraction.type == .float32 {
-      RoundedProducts(blocks: 1, rowBytes: rowBytes, columnBytes: columnBytes, stages: stages)
+      DividedProducts(blocks: 1, rowBytes: rowBytes, columnBytes: columnBytes, stages: stages)
         .loop(&text, first: "dynamic_shared", steps: "begin", to: "end") { _ in "sums" }
     } else {
       products(&text)

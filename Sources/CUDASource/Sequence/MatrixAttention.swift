@@ -5,8 +5,7 @@ import TensorModel
 /// Attention on tensor cores, of 16-bit floating point or of single precision: one kernel that never writes the
 /// scores.
 ///
-/// In single precision, probabilities and values are rounded to TF32, and scores are sums of three products of what
-/// TF32 holds of queries and keys and of what it leaves.
+/// In single precision, all factors are divided in two: see `DividedNumbers`.
 ///
 /// A block takes 16 queries for each row of warps. Keys and values come through shared memory in tiles;
 /// where few blocks would run, the warps of a row share each tile's keys and merge at the end.
@@ -30,7 +29,7 @@ struct MatrixAttention: CUDATactic {
   let tile: Tile
 
   var name: String {
-    "attention \(isRounded ? "tf32" : "mma") \(tile.rows)x\(tile.keys) \(tile.rowWarps)x\(tile.keyWarps)"
+    "attention \(isDivided ? "divided" : "mma") \(tile.rows)x\(tile.keys) \(tile.rowWarps)x\(tile.keyWarps)"
   }
 
   static func tactics(for request: CUDARequest) -> [any CUDATactic] {
@@ -98,8 +97,8 @@ struct MatrixAttention: CUDATactic {
 
   // MARK: - Sizes
 
-  /// Whether operands are single precision, rounded on their way into the tensor cores.
-  var isRounded: Bool { shape.query.dataType == .float32 }
+  /// Whether operands are single precision, divided in two on their way into the tensor cores.
+  var isDivided: Bool { shape.query.dataType == .float32 }
   var elementBytes: Int { shape.query.dataType.byteCount }
   /// Elements of 16 bytes; a fragment has twice as many along the sum.
   var chunk: Int { 16 / elementBytes }
@@ -130,9 +129,9 @@ struct MatrixAttention: CUDATactic {
         65536 / (tile.threads * registers), 16), 1)
     let blocks = rowTiles * shape.batch * shape.heads
     let products = Double(
-      tile.rows * tile.keys * ((isRounded ? 3 : 1) * depth + width) * keyTiles)
+      tile.rows * tile.keys * (depth + width) * keyTiles)
     let rate =
-      gpu.matrixMultiplyAdds / Double(gpu.multiprocessors) * (isRounded ? 0.5 : 1)
+      gpu.matrixMultiplyAdds / Double(gpu.multiprocessors) * (isDivided ? 1.0 / 3 : 1)
     // One warp of each scheduler keeps its tensor core about a sixth busy.
     let warps =
       Double(min(resident, ceilingQuotient(blocks, gpu.multiprocessors)))

@@ -12,7 +12,7 @@ struct MatrixAttentionText {
   private var type: String { shape.query.dataType.cudaStorage ?? "half_t" }
   private var isHalf: Bool { shape.query.dataType == .float16 }
   private var multiply: String {
-    tactic.isRounded ? "mma_tf32" : isHalf ? "mma_half" : "mma_bfloat"
+    tactic.isDivided ? "mma_divided" : isHalf ? "mma_half" : "mma_bfloat"
   }
   private var pack: String { isHalf ? "floats_to_halves" : "floats_to_bfloats" }
   private var scoreTiles: Int { tile.keysPerWarp / 8 }
@@ -154,39 +154,21 @@ struct MatrixAttentionText {
     """
   }
 
-  /// Statements that divide the elements of a fragment into what TF32 holds and the rest, rounded.
-  private func division(_ fragment: String) -> String {
-    """
-    uint32_t \(fragment)_high[4], \(fragment)_low[4];
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const float x = __int_as_float((int)\(fragment)[i]);
-      \(fragment)_high[i] = float_to_tf32(x);
-      \(fragment)_low[i] = float_to_tf32(x - __int_as_float((int)\(fragment)_high[i]));
-    }
-    """
-  }
-
   /// The product of fragments of queries and keys.
   private var addScores: String {
-    guard tactic.isRounded else {
+    guard tactic.isDivided else {
       return """
         const uint32_t k0[2] = {k[0], k[1]}, k1[2] = {k[2], k[3]};
         \(multiply)(scores[n], fragment, k0);
         \(multiply)(scores[n + 1], fragment, k1);
         """
     }
-    // Exponentials turn errors of scores into relative ones, so scores are as exact as in single precision.
     return """
-      \(division("k"))
-      const uint32_t k0_high[2] = {k_high[0], k_high[1]}, k1_high[2] = {k_high[2], k_high[3]};
-      const uint32_t k0_low[2] = {k_low[0], k_low[1]}, k1_low[2] = {k_low[2], k_low[3]};
-      mma_tf32(scores[n], fragment_low, k0_high);
-      mma_tf32(scores[n + 1], fragment_low, k1_high);
-      mma_tf32(scores[n], fragment_high, k0_low);
-      mma_tf32(scores[n + 1], fragment_high, k1_low);
-      mma_tf32(scores[n], fragment_high, k0_high);
-      mma_tf32(scores[n + 1], fragment_high, k1_high);
+      uint32_t k0[2], k1[2];
+      divide_floats(k[0], k[1], k0[0], k0[1]);
+      divide_floats(k[2], k[3], k1[0], k1[1]);
+      mma_divided(scores[n], parts, k0);
+      mma_divided(scores[n + 1], parts, k1);
       """
   }
 
@@ -222,7 +204,11 @@ struct MatrixAttentionText {
         $0.line("uint32_t fragment[4];")
         $0.line(readQuery)
       }
-      if tactic.isRounded { $0.line(division("fragment")) }
+      if tactic.isDivided {
+        $0.line("uint32_t parts[4];")
+        $0.line("divide_floats(fragment[0], fragment[2], parts[0], parts[2]);")
+        $0.line("divide_floats(fragment[1], fragment[3], parts[1], parts[3]);")
+      }
       $0.line("#pragma unroll")
       $0.block("for (int n = 0; n < \(scoreTiles); n += 2)") {
         $0.line(
@@ -325,7 +311,7 @@ struct MatrixAttentionText {
     text.line("block_barrier();")
     text.line("#pragma unroll")
     text.block("for (int step = 0; step < \(tile.keysPerWarp / fragmentDepth); step++)") {
-      $0.line(tactic.isRounded ? addRounded(buffer) : addHalves(buffer))
+      $0.line(tactic.isDivided ? addDivided(buffer) : addHalves(buffer))
     }
   }
 
@@ -344,16 +330,18 @@ struct MatrixAttentionText {
     """
   }
 
-  /// The fragments' keys are in another order, even ones first, in which scores already lie.
-  private func addRounded(_ buffer: String) -> String {
+  private func addDivided(_ buffer: String) -> String {
     """
     const float (&s)[4] = scores[step];
-    const uint32_t p[4] = {float_to_tf32(s[0]), float_to_tf32(s[2]), float_to_tf32(s[1]), float_to_tf32(s[3])};
+    uint32_t p[4];
+    divide_floats(s[0], s[1], p[0], p[2]);
+    divide_floats(s[2], s[3], p[1], p[3]);
     const float* const v = values + \(buffer)(warp_key + step * 8 + lane % 4 * 2) * \(tactic.widthPitch) + lane / 4;
     #pragma unroll
     for (int n = 0; n < \(resultTiles); n++) {
-      const uint32_t pair[2] = {float_to_tf32(v[n * 8]), float_to_tf32(v[\(tactic.widthPitch) + n * 8])};
-      mma_tf32(results[n], p, pair);
+      uint32_t pair[2];
+      divide_floats(v[n * 8], v[\(tactic.widthPitch) + n * 8], pair[0], pair[1]);
+      mma_divided(results[n], p, pair);
     }
     """
   }

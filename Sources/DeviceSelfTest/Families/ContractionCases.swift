@@ -187,7 +187,7 @@ enum ContractionCases {
   ) {
     if type == .float32, maker.random.chance(45) {
       result.arithmetic = .tensorFloat32
-      result.tolerance = 4e-3
+      result.tolerance = 1e-4
     }
     result.gap = maker.random.pick([0, 0, 0, 1, 8])
   }

@@ -120,7 +120,7 @@ enum HopperCases {
   ) throws -> ScalarExpression {
     if type == .float32 {
       result.arithmetic = .tensorFloat32
-      result.tolerance = 4e-3
+      result.tolerance = 1e-4
     }
     result.gap = maker.random.pick([0, 0, 0, 8])
     var expression = ScalarExpression.operand(0)

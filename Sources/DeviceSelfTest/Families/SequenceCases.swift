@@ -7,7 +7,7 @@ enum SequenceCases {
     SelfTest.Family("attention", attention),
     SelfTest.Family("attention of a fused projection", fusedAttention),
     SelfTest.Family("attention over many keys", longAttention),
-    SelfTest.Family("attention in TF32", roundedAttention),
+    SelfTest.Family("attention in TF32", dividedAttention),
     SelfTest.Family("recurrence", recurrence),
     SelfTest.Family("sort", sort),
     SelfTest.Family("sort of long lanes", longSort),
@@ -60,22 +60,16 @@ enum SequenceCases {
     return try sizes.stepCase(type, &maker)
   }
 
-  /// Of operands that TF32 holds exactly: what is rounded are the weights.
-  private static func roundedAttention(_ maker: inout CaseMaker) throws -> StepCase {
+  private static func dividedAttention(_ maker: inout CaseMaker) throws -> StepCase {
     let sizes = AttentionSizes(
       batch: 1, heads: 2, groups: 1, queries: maker.random.pick([3, 37, 70]),
       keys: maker.random.pick([5, 64, 100, 197]),
       depth: maker.random.pick([7, 32, 64, 128, 136]),
       width: maker.random.pick([5, 32, 64, 72, 128]))
     var stepCase = try sizes.stepCase(.float32, &maker)
-    for index in 0..<3 {
-      guard let tensor = stepCase.inputs[index], let numbers = tensor.numbers(),
-        let short = try Tensor(numbers: numbers, dataType: .bfloat16, shape: tensor.shape).numbers()
-      else { continue }
-      stepCase.inputs[index] = try Tensor(numbers: short, dataType: .float32, shape: tensor.shape)
-      stepCase.orders[index] = maker.random.chance(60) ? [0, 2, 1, 3] : nil
-    }
+    for index in 0..<3 { stepCase.orders[index] = maker.random.chance(60) ? [0, 2, 1, 3] : nil }
     stepCase.arithmetic = .tensorFloat32
+    stepCase.tolerance = 1e-4
     return stepCase
   }
 

@@ -242,6 +242,10 @@ static inline void mma_half(float (&d)[4], const uint32_t (&a)[4], const uint32_
 static inline void mma_bfloat(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   multiply(d, a, b, [](emulator::Warp& w, int r, int c) { return product16(w, r, c, bfloat_to_float); });
 }
+static inline void mma_short_bfloat(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+  const uint32_t a[4] = {a0, a1, 0, 0}, columns[2] = {b, 0};
+  mma_bfloat(d, a, columns);
+}
 static inline void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   multiply(d, a, b, [](emulator::Warp& w, int row, int column) {
     float sum = 0;
