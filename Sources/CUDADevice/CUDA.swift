@@ -43,7 +43,6 @@ package final class CUDA: Device {
   package var deviceClass: String { "cuda/sm_\(properties.architecture)/\(gpu.name)" }
 
   package var joinsSums: Bool { true }
-  package var roundsFactors: Bool { true }
 
   package func tactics(for step: Step, in program: Program) -> [Tactic] {
     let found = candidates(step, program).map { Tactic($0.name) }

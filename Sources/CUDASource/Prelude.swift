@@ -60,8 +60,6 @@ package enum Prelude {
     /* Two floats to two 16-bit elements; the first in the lower half. */
     DEVICE uint32_t floats_to_halves(float a, float b) { uint32_t r; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(b), "f"(a)); return r; }
     DEVICE uint32_t floats_to_bfloats(float a, float b) { uint32_t r; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(b), "f"(a)); return r; }
-    /* The nearest number with 10 bits of mantissa, as tensor cores take it. */
-    DEVICE uint32_t float_to_tf32(float x) { uint32_t r; asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(x)); return r; }
     /* The larger number; NaN where either is. */
     DEVICE float larger(float x, float y) { float r; asm("max.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
     DEVICE double larger(double x, double y) { return x != x || x > y ? x : y; }
@@ -257,11 +255,6 @@ package enum Prelude {
     DEVICE void mma_short_bfloat(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
       asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a0), "r"(a1), "r"(b));
-    }
-    /* d += a * b on a warp: a 16 x 8, b 8 x 8 of tf32. */
-    DEVICE void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-      asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
     }
     DEVICE uint32_t shared_address(const void* p) { return (uint32_t)__cvta_generic_to_shared(p); }
     /* Four 8 x 8 matrices of 16-bit elements: lane i gives the address of row i % 8 of matrix i / 8. */

@@ -21,9 +21,6 @@ package protocol Device: Sendable {
   /// Whether contractions had better add whole tensors to their results, also where rows then lie apart.
   var joinsSums: Bool { get }
 
-  /// Whether contractions that are marked as TF32 round their factors; otherwise they multiply in single precision.
-  var roundsFactors: Bool { get }
-
   /// The ways to compute a step, best guess first by order of preference; the first always works.
   func tactics(for step: Step, in program: Program) -> [Tactic]
 
@@ -81,7 +78,6 @@ package protocol Device: Sendable {
 
 extension Device {
   package var joinsSums: Bool { false }
-  package var roundsFactors: Bool { false }
   package var hostTactic: Tactic? { nil }
   package var lastResort: Tactic? { hostTactic }
   package var isFasterInSixteenBits: Bool { false }

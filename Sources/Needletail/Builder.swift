@@ -59,7 +59,7 @@ public struct Builder: Sendable {
 
   package func buildNow(_ model: Model) throws(NeedletailError) -> Engine {
     let device = try Devices.open(device, threads: threads, instructionSet: instructionSet)
-    var pipeline = Pipeline(for: device)
+    var pipeline = Pipeline()
     pipeline.optimizations = optimizations
     pipeline.precision = precision
     pipeline.rest = rest ?? (device.isFasterInSixteenBits ? .fp16 : .fp32)

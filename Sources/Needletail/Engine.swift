@@ -46,7 +46,7 @@ public final class Engine: Sendable {
     let device = try Devices.open(device, threads: threads)
     let section = contents.sections.first { $0.deviceClass == device.deviceClass }
     device.adopt(code: section?.code ?? [:])
-    var pipeline = Pipeline(for: device)
+    var pipeline = Pipeline()
     // What is expanded when shapes arrive has the precision of the rest.
     let precision = contents.metadata["precision"].flatMap(Precision.init) ?? .fp32
     pipeline.precision = precision.whereNotCalibrated

@@ -50,10 +50,8 @@ package struct Pipeline: Sendable {
   package var allowsFallback = true
   package var limits = Limits()
   package var trace: StepTrace?
-  /// Whether the device rounds the factors of contractions to TF32.
-  private let roundsFactors: Bool
 
-  package init(for device: any Device) { roundsFactors = device.roundsFactors }
+  package init() {}
 
   /// The graph that an engine keeps.
   package func optimize(_ model: Graph) throws(NeedletailError) -> OptimizedGraph {
@@ -77,7 +75,7 @@ package struct Pipeline: Sendable {
     }
     let assignment = try assignPrecisions(graph)
     let assigned = try step("precision-calibration") { () throws(GraphError) in
-      try PrecisionRewriter.apply(graph, assignment, roundsFactors: roundsFactors)
+      try PrecisionRewriter.apply(graph, assignment)
     }
     return OptimizedGraph(
       graph: assigned, unassigned: graph, report: report, precision: assignment)

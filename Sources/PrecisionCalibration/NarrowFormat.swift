@@ -4,9 +4,6 @@ package struct NarrowFormat: Sendable, Hashable {
     fractionBits: 10, smallestExponent: 113, largest: 0x1.FFCp15)
   package static let bfloat16 = NarrowFormat(
     fractionBits: 7, smallestExponent: 1, largest: 0x1.FEp127)
-  /// What tensor cores read of `float32`.
-  package static let tensorFloat32 = NarrowFormat(
-    fractionBits: 10, smallestExponent: 1, largest: 0x1.FFCp127)
 
   /// Bits of the significand after the leading one.
   let fractionBits: UInt32

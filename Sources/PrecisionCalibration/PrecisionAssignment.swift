@@ -27,8 +27,6 @@ package struct PrecisionAssignment: Sendable {
     case unknown
     /// Products of reduced precision are asked for, and the node has none.
     case noProducts
-    /// Sums of products next to the network's inputs or outputs, with this share of its work.
-    case networkEnd(Double)
     /// Constants that do not fit: the largest magnitude among them.
     case constantsTooLarge(Double, DataType)
     case constantsTooSmall(Double, DataType)
@@ -143,8 +141,6 @@ extension PrecisionAssignment.Reason: CustomStringConvertible {
     case .host: "runs on the host"
     case .unknown: "types known at run time only"
     case .noProducts: "no sums of products"
-    case .networkEnd(let share):
-      "next to an input or output, where rounding shows most, with \(Self.short(100 * share)) % of the work"
     case .constantsTooLarge(let magnitude, let type):
       "constants up to \(magnitude) exceed \(type), which ends at \(Self.largest(type))"
     case .constantsTooSmall(let magnitude, let type):

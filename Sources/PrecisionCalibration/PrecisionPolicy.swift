@@ -8,12 +8,11 @@ package enum PrecisionPolicy {
   ///   - rest: for INT8, what everything else is computed in: FP32, or FP16.
   ///   - table: what calibration has seen of the graph's tensors.
   ///   - excluded: why layers do not get the precision, by the names of nodes.
-  ///   - isBody: whether the graph is a part of a network, whose ends are not the network's.
   /// - Throws: `PrecisionError` for a precision that engines cannot be built for, or not without a table.
   package static func assign(
     _ graph: Graph, _ precision: Precision, rest: Precision = .fp32,
     table: CalibrationTable? = nil,
-    excluded: [String: PrecisionAssignment.Reason] = [:], isBody: Bool = false
+    excluded: [String: PrecisionAssignment.Reason] = [:]
   ) throws(PrecisionError) -> PrecisionAssignment {
     guard precision.isImplemented else { throw .notImplemented(precision) }
     if precision == .int8 {
@@ -24,13 +23,8 @@ package enum PrecisionPolicy {
     }
     let ranges = table?.absoluteMaxima ?? [:]
     let analysis = storage(graph, precision, ranges)
-    let ends = precision == .tf32 && !isBody ? NetworkEnds(graph).shares : [:]
     let entries = graph.liveNodes.enumerated().map { index, item in
-      var result = entry(graph, item.node, precision, analysis?.decisions[index])
-      if result.precision == .tf32, let share = ends[item.id] {
-        (result.precision, result.reason) = (.fp32, .networkEnd(share))
-      }
-      return result
+      entry(graph, item.node, precision, analysis?.decisions[index])
     }
     return PrecisionAssignment(requested: precision, entries: entries, analysis: analysis)
   }

@@ -6,23 +6,18 @@ import TensorModel
 ///
 /// Under 16 bits, layers take and give 16-bit numbers; a value is cast at most once, and only where no
 /// kernel that writes or reads it can do so itself. Inputs and outputs of the graph keep their types, and a
-/// graph that has been rewritten stays as it is. Under TF32, contractions that have this precision are marked, and their
-/// constant factors rounded. Under INT8, contractions multiply bytes, the values between them are stored as such, and what is
+/// graph that has been rewritten stays as it is. Under TF32, contractions that have this precision are marked. Under INT8, contractions multiply bytes, the values between them are stored as such, and what is
 /// left is as under FP32 or 16 bits.
 package enum PrecisionRewriter {
   /// - Parameters:
   ///   - assignment: what `PrecisionPolicy.assign` gave for this very graph.
-  ///   - roundsFactors: whether the device multiplies in TF32 what is marked so.
   /// - Throws: `GraphError` where the assignment is that of another graph.
   package static func apply(
-    _ graph: Graph, _ assignment: PrecisionAssignment, roundsFactors: Bool = false
+    _ graph: Graph, _ assignment: PrecisionAssignment
   ) throws(GraphError) -> Graph {
     let precision = assignment.requested
-    let result = try rewritingBodies(graph, precision, roundsFactors: roundsFactors)
-    if precision == .tf32 {
-      let marked = try markingContractions(result, assignment)
-      return roundsFactors ? try roundingFactors(marked) : marked
-    }
+    let result = try rewritingBodies(graph, precision)
+    if precision == .tf32 { return try markingContractions(result, assignment) }
     if let quantization = assignment.quantization {
       var writer = QuantizationWriter(result, quantization)
       let quantized = try writer.write()
@@ -41,7 +36,7 @@ package enum PrecisionRewriter {
   }
 
   private static func rewritingBodies(
-    _ graph: Graph, _ precision: Precision, roundsFactors: Bool
+    _ graph: Graph, _ precision: Precision
   ) throws(GraphError) -> Graph {
     var result = graph
     for (id, node) in graph.liveNodes {
@@ -50,11 +45,11 @@ package enum PrecisionRewriter {
       for body in control.bodies {
         let assignment: PrecisionAssignment
         do {
-          assignment = try PrecisionPolicy.assign(body, precision.whereNotCalibrated, isBody: true)
+          assignment = try PrecisionPolicy.assign(body, precision.whereNotCalibrated)
         } catch {
           throw GraphError(error.description)
         }
-        bodies.append(try apply(body, assignment, roundsFactors: roundsFactors))
+        bodies.append(try apply(body, assignment))
       }
       control.bodies = bodies
       result[id]?.operation = .control(control)
@@ -76,28 +71,5 @@ package enum PrecisionRewriter {
 
   private static func mismatch(_ graph: Graph) -> GraphError {
     GraphError("the precisions were assigned to another graph than '\(graph.name)'")
-  }
-
-  /// Gives marked contractions constants that TF32 holds exactly. Depthwise convolutions, which no device computes
-  /// in TF32, and other readers of a constant keep it as it is.
-  private static func roundingFactors(_ graph: Graph) throws(GraphError) -> Graph {
-    var result = graph
-    let marked = graph.liveNodes.filter { $0.node.arithmetic == .tensorFloat32 }
-    let rows = WeightRows.ofFactors(graph, of: marked.map(\.node))
-    for (value, rows) in rows.sorted(by: { $0.key < $1.key }) where !rows.isDepthwise {
-      guard let constant = graph[value].constant else { continue }
-      let weights: Tensor
-      do { weights = try WeightRounding(.tensorFloat32, rows).rounded(constant) } catch {
-        throw GraphError("constant '\(graph[value].name)': \(error)")
-      }
-      guard !weights.isIdentical(to: constant) else { continue }
-      let rounded = result.addConstant(name: graph[value].name, weights)
-      for (id, node) in marked {
-        for (index, input) in node.inputs.prefix(2).enumerated() where input == value {
-          result[id]?.inputs[index] = rounded
-        }
-      }
-    }
-    return result.compacted()
   }
 }

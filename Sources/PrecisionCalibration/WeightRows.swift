@@ -16,8 +16,6 @@ package struct WeightRows: Sendable, Hashable {
   /// The offsets of taps that share results. Results of a transposed convolution with strides are of several phases,
   /// each of which meets taps of its own.
   private(set) var phases = [[0]]
-  /// Whether each output reads one channel of its own.
-  private(set) var isDepthwise = false
 
   /// - Parameters:
   ///   - operand: which factor of the problem the weights are.
@@ -49,13 +47,11 @@ package struct WeightRows: Sendable, Hashable {
     let taps = shape.dropFirst(2).reduce(1, *)
     (rows, rowStride) = (shape[0], shape[1] * taps)
     (depth, depthStride) = (shape[1] * taps, 1)
-    isDepthwise = convolution.groups > 1 && shape[1] == 1
     guard convolution.isTransposed else { return }
     let inputs = shape[0] / convolution.groups
     (outer, outerStride) = (convolution.groups, inputs * shape[1] * taps)
     (rows, rowStride) = (shape[1], taps)
     (depth, depthStride) = (inputs, shape[1] * taps)
-    isDepthwise = convolution.groups > 1 && inputs == 1
     guard let phases = Self.phases(convolution, Array(shape.dropFirst(2))) else { return nil }
     self.phases = phases
   }

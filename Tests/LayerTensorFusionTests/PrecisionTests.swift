@@ -273,47 +273,4 @@ import Testing
     #expect(fused.liveNodes.map(\.node.arithmetic) == [.tensorFloat32])
     #expect(try rewritten(fused, .tf32) == fused)
   }
-
-  /// The first and the last products of a network stay exact where they are little work; not so in bodies.
-  @Test func endsOfANetworkStayExact() throws {
-    func network(widths: [Int]) throws -> Graph {
-      var draft = GraphDraft()
-      var x = try draft.pointwise(.relu, draft.input([.symbol("n"), Dimension(widths[0])]))
-      for (from, to) in zip(widths, widths.dropFirst()) {
-        x = try draft.pointwise(.relu, try draft.matmul(x, try draft.weights([from, to])))
-      }
-      draft.output(x)
-      return draft.graph
-    }
-    func exact(_ graph: Graph, isBody: Bool = false) throws -> [Bool] {
-      let assignment = try PrecisionPolicy.assign(graph, .tf32, isBody: isBody)
-      let marked = try PrecisionRewriter.apply(graph, assignment)
-      let products = marked.liveNodes.map(\.node).enumerated().filter {
-        guard case .kernel(.matmul) = $1.operation else { return false }
-        return true
-      }
-      for (index, node) in products {
-        let isExact = node.arithmetic == .exact
-        #expect(assignment.entries[index].precision == (isExact ? .fp32 : .tf32))
-        if case .networkEnd = assignment.entries[index].reason {
-          #expect(isExact)
-        } else {
-          #expect(!isExact)
-        }
-      }
-      return products.map { $1.arithmetic == .exact }
-    }
-    let small = try network(widths: [3, 512, 512, 1])
-    #expect(try exact(small) == [true, false, true])
-    #expect(try exact(small, isBody: true) == [false, false, false])
-    // 6 of 524 parts.
-    #expect(try exact(try network(widths: [6, 512, 512, 6])) == [false, false, false])
-    #expect(try exact(try network(widths: [3, 3])) == [false])
-    // The second product counts too where it is small, others in the middle do not.
-    #expect(
-      try exact(try network(widths: [512, 2, 512, 512, 1, 512, 512]))
-        == [true, true, false, false, false, false])
-    #expect(
-      try exact(try network(widths: [512, 3, 512, 512])) == [true, true, false])
-  }
 }

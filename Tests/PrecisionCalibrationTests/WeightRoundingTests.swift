@@ -7,13 +7,12 @@ import Testing
 /// Weights of rows whose errors of rounding add up to nearly zero.
 @Suite struct WeightRoundingTests {
   enum Format: CaseIterable {
-    case float16, bfloat16, tensorFloat32
+    case float16, bfloat16
 
     var narrow: NarrowFormat {
       switch self {
       case .float16: .float16
       case .bfloat16: .bfloat16
-      case .tensorFloat32: .tensorFloat32
       }
     }
 
@@ -23,10 +22,6 @@ import Testing
       switch self {
       case .float16: type = .float16
       case .bfloat16: type = .bfloat16
-      case .tensorFloat32:
-        let bits = Float(magnitude).bitPattern & ~0x1FFF
-        let below = Double(Float(bitPattern: bits))
-        return (below, below == magnitude ? below : Double(Float(bitPattern: bits + 0x2000)))
       }
       let pattern = SmallFloat.encode(magnitude, type)
       let nearest = SmallFloat.decode(pattern, type)
@@ -278,26 +273,5 @@ import Testing
       #expect(found[name]?.numbers() == expected.numbers())
       #expect(expected.numbers() != exact.numbers()?.map { format.nearest(Float($0)) })
     }
-  }
-
-  @Test func factorsInTF32AreBalancedWhereTheDeviceRoundsThem() throws {
-    let (weights, filters) = try tensors()
-    let graph = try graph(weights, filters)
-    let assignment = try PrecisionPolicy.assign(graph, .tf32)
-    let kept = constants(try PrecisionRewriter.apply(graph, assignment))
-    #expect(kept["y0"]?.isIdentical(to: weights) == true)
-    let result = try PrecisionRewriter.apply(graph, assignment, roundsFactors: true)
-    try result.verify()
-    let found = constants(result)
-    let rows = try #require(WeightRows(.matmul(MatrixProduct()), operand: 1, shape: [64, 17]))
-    let expected = try WeightRounding(.tensorFloat32, rows).rounded(weights)
-    #expect(found["y0"]?.isIdentical(to: expected) == true)
-    #expect(!expected.isIdentical(to: weights))
-    // Readers in single precision, and what no tensor core computes, keep their numbers.
-    #expect(found["y1"]?.isIdentical(to: weights) == true)
-    #expect(found["y2"]?.isIdentical(to: filters) == true)
-    let again = try PrecisionRewriter.apply(
-      result, try PrecisionPolicy.assign(result, .tf32), roundsFactors: true)
-    #expect(again == result)
   }
 }

@@ -17,7 +17,7 @@ struct CommonOptions: ParsableArguments {
       "Precision of the layers: fp32, tf32, fp16, bf16, int8, or (build only) auto.",
       discussion: """
         On the CPU, fp16 and bf16 are how numbers are stored; it computes in fp32 (bf16 where there is \
-        AMX), and tf32 as fp32. Under tf32, small layers next to the inputs and outputs stay in fp32. \
+        AMX), and tf32 as fp32. On GPUs, tf32 multiplies on tensor cores, with at least the bits of TF32. \
         int8 and auto need --calibration or --calibration-table; what they do not compute on integers is fp32 on \
         the CPU and fp16 on GPUs.
         """), transform: { $0.lowercased() })

@@ -146,11 +146,6 @@ static inline uint16_t float_to_bfloat(float x) {
 }
 static inline uint32_t floats_to_halves(float a, float b) { return float_to_half(a) | (uint32_t)float_to_half(b) << 16; }
 static inline uint32_t floats_to_bfloats(float a, float b) { return float_to_bfloat(a) | (uint32_t)float_to_bfloat(b) << 16; }
-static inline uint32_t float_to_tf32(float x) {
-  uint32_t b = (uint32_t)__float_as_int(x);
-  return (b + 0x1000) & ~0x1fffu;
-}
-
 static inline float power_of_two(float x) { return exp2f(x); }
 
 static inline float larger(float x, float y) { return x != x || x > y ? x : y; }
@@ -245,17 +240,6 @@ static inline void mma_bfloat(float (&d)[4], const uint32_t (&a)[4], const uint3
 static inline void mma_short_bfloat(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
   const uint32_t a[4] = {a0, a1, 0, 0}, columns[2] = {b, 0};
   mma_bfloat(d, a, columns);
-}
-static inline void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  multiply(d, a, b, [](emulator::Warp& w, int row, int column) {
-    float sum = 0;
-    for (int k = 0; k < 8; k++) {
-      uint32_t x = w.slots[(row % 8) * 4 + k % 4][row / 8 + 2 * (k / 4)] & ~0x1fffu;
-      uint32_t y = w.slots[column * 4 + k % 4][4 + k / 4] & ~0x1fffu;
-      sum += __int_as_float((int)x) * __int_as_float((int)y);
-    }
-    return sum;
-  });
 }
 template <class A, class B> static inline void mma_bytes(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   multiply(d, a, b, [](emulator::Warp& w, int row, int column) {
