@@ -86,11 +86,16 @@ struct StorageWriter {
   private mutating func inEither(_ value: ValueID) throws(GraphError) -> ValueID {
     guard isReal(value), !isSixteen(value) else { return value }
     if source[value].constant != nil {
-      let isNumber = source[value].type?.shape.constants.flatMap(ShapeMath.elementCount) == 1
-      return analysis.fits(value) && !isNumber ? try inSixteen(value) : value
+      return analysis.fits(value) && !isVector(value) ? try inSixteen(value) : value
     }
     let isRounded = demand(value).needsSixteen > 0 && !analysis.needsSingle(value)
     return isRounded && !isComputed(value) ? try inSixteen(value) : value
+  }
+
+  /// Whether a value is one number, or one for each place along one axis, as biases are: these take hardly any memory, and
+  /// their rounding would be the same error everywhere, which does not average out.
+  private func isVector(_ value: ValueID) -> Bool {
+    source[value].type?.shape.constants.map { $0.count { $0 != 1 } < 2 } ?? false
   }
 
   /// Whether a layer keeps the value in single precision for a reason of its own.
