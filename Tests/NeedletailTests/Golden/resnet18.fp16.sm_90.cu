@@ -7,16 +7,16 @@
 //   kernel 3: 392 x 1 x 1 blocks of 128 threads
 // '/layer1.0/conv1/Conv': wgmma 192x64x64 s6
 //   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
-//   kernel 5: 131 x 1 x 1 blocks of 512 threads, 222080 bytes of shared memory
+//   kernel 5: 131 x 1 x 1 blocks of 512 threads, 222464 bytes of shared memory
 // '/layer1.0/conv2/Conv': wgmma 192x64x64 s5
 //   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
-//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 213888 bytes of shared memory
+//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 214272 bytes of shared memory
 // '/layer1.1/conv1/Conv': wgmma 192x64x64 s6
 //   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
-//   kernel 5: 131 x 1 x 1 blocks of 512 threads, 222080 bytes of shared memory
+//   kernel 5: 131 x 1 x 1 blocks of 512 threads, 222464 bytes of shared memory
 // '/layer1.1/conv2/Conv': wgmma 192x64x64 s5
 //   once, kernel 4: 18 x 1 x 1 blocks of 256 threads
-//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 213888 bytes of shared memory
+//   kernel 6: 131 x 1 x 1 blocks of 512 threads, 214272 bytes of shared memory
 // '/layer2.0/conv1/Conv': wgmma split1 64x128
 //   once, kernel 7: 36 x 1 x 1 blocks of 256 threads
 //   kernel 8: 98 x 1 x 1 blocks of 160 threads, 133184 bytes of shared memory
@@ -103,12 +103,12 @@ KERNEL(256) pack_filters(const half_t* __restrict__ w, half_t* __restrict__ pack
   const int near = rest % 64; rest /= 64;
   const int at = rest % 1 * 8 + number % 8; rest /= 1;
   const int cell = rest % 4; rest /= 4;
-  const int row = rest % 7;
-  const int filter = rest / 7 * 64 + near;
+  const int row = rest % 7; rest /= 7;
+  const int filter = rest / 1 * 64 + near;
   const int c = at % 4, column = cell * 2 + at / 4;
   const bool inside = c < 3 && column < 7 && filter < 64;
-  packed[number] = store<half_t>(0.0f);
-  if (inside) packed[number] = w[filter * 147 + c * 49 + row * 7 + column];
+  const half_t value = inside ? w[filter * 147 + c * 49 + row * 7 + column] : store<half_t>(0.0f);
+  packed[number] = value;
 }
 
 // kernel 2
@@ -211,7 +211,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restrict__ filters, const half_t* x0, half_t* out) {
+CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restrict__ filters, const float* x0, half_t* out) {
   const int group = threadIdx.x / 128;
   const int thread = threadIdx.x % 128;
   const int warp = thread / 32, lane = lane_index();
@@ -247,8 +247,11 @@ CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restr
     }
     return result;
   };
+  auto keep = [&](unsigned char* to, const Vector<half_t, 8>& piece) {
+    store_vector((half_t*)to, piece);
+  };
   for (int i = thread; i < 805; i += 128) {
-    store_vector((half_t*)(ring + i / 115 * 1840 + i % 115 * 16), fetch(begin * 2 - 3 + i / 115, i % 115));
+    keep(ring + i / 115 * 1840 + i % 115 * 16, fetch(begin * 2 - 3 + i / 115, i % 115));
   }
   Vector<half_t, 8> next[2];
   auto ask = [&](int row) {
@@ -262,12 +265,13 @@ CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restr
   copy_async_wait<0>();
   shared_to_engine();
   block_barrier();
-  Vector<half_t, 8> x0_at[1];
+  Vector<float, 8> x0_at[1];
    {
     const int row = 0, column = n0 + thread % 8 * 8;
     if (column < 64) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[0].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   int slot = 0;
@@ -282,7 +286,7 @@ CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restr
       const uint32_t line = shared_address(ring) + from * 1840;
       #pragma unroll
       for (int step = 0; step < 2; step++) {
-        multiply(sums, plain_descriptor(shared + (tap * 2 + step) * 2048, 1024), plain_descriptor(line + step * 32, 16), tap + step);
+        multiply(sums, plain_descriptor(shared + 0 + (tap * 2 + step) * 2048, 1024), plain_descriptor(line + 0 + step * 32, 16), tap + step);
       }
     }
     products_commit();
@@ -292,7 +296,7 @@ CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restr
         const int number = thread + i * 128;
         int to = slot + 7 + number / 115;
         if (to >= 9) to -= 9;
-        if (number < 230) store_vector((half_t*)(ring + to * 1840 + number % 115 * 16), next[i]);
+        if (number < 230) keep(ring + to * 1840 + number % 115 * 16, next[i]);
       }
       shared_to_engine();
       if (row + 2 < end) ask(row + 2);
@@ -329,9 +333,11 @@ CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restr
           Vector<half_t, 8> result;
           #pragma unroll
           for (int j = 0; j < 8; j++) {
-            const float e0 = own_sums.at[j] + load(x0_at[0].at[j]);
-            const float e1 = larger(e0, (0.0f));
-            result.at[j] = store<half_t>(e1);
+            const float e0 = (float)own_sums.at[j];
+            const float e1 = e0 + load(x0_at[0].at[j]);
+            const float e2 = larger(e1, (0.0f));
+            const float e3 = half_to_float(float_to_half((float)e2));
+            result.at[j] = store<half_t>(e3);
           }
           store_vector(out + u0 * 64 + column, result);
         }
@@ -415,19 +421,18 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 576;
   const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
+  auto element = [&](int deep) -> half_t {
     const int i2 = deep % 64;
     const int ir2 = deep / 64;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = x[base + i0 * 3 + i1 + i2 * 9];
-    else result.at[j] = store<half_t>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<half_t>(0.0f);
+  };
+  Vector<half_t, 8> result;
+  #pragma unroll
+  for (int j = 0; j < 8; j++) result.at[j] = element(piece * 8 + j);
   store_vector(y + line * 576 + piece * 8, result);
 }
 
@@ -531,10 +536,10 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 147456;
-  const uint32_t full = shared + 221568;
+  const uint32_t full = shared + 221952;
   const uint32_t empty = full + 48;
   if (threadIdx.x == 0) {
     for (int i = 0; i < 6; i++) {
@@ -591,10 +596,10 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
     take_registers<152>();
     wait_for_predecessor();
     const int group = (threadIdx.x >> 7) - 1, warp = warp_index() & 3, lane = lane_index();
-    unsigned char* const group_room = dynamic_shared + 196608 + group * 8320;
+    unsigned char* const group_room = dynamic_shared + 196608 + group * 8448;
     unsigned char* const warp_room = group_room + warp * 2048;
     float* const staged = (float*)warp_room;
-    half_t* const x0_line = (half_t*)(group_room + 8192);
+    float* const x0_line = (float*)(group_room + 8192);
     float sums[1][32];
     #pragma unroll 1
     for (int tile = blockIdx.x, turns = 0; tile < 131; tile += 131, turns++) {
@@ -603,7 +608,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
       const uint32_t number = turns * 9;
       int stage = number % 6, before = 0;
       uint32_t phase = number / 6 & 1;
-      half_t x0_early[1];
+      float x0_early[1];
       #pragma unroll
       for (int i = 0; i < 1; i++) {
         const int near = i * 128 + (threadIdx.x & 127);
@@ -655,7 +660,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
         const int first = m0 + group * 64 + part / 2 * 64 + warp * 16 + part % 2 * 8;
         const int left = n0 + part / 2 % 1 * 64;
         if (first < 25088 && left < 64) {
-          Vector<half_t, 8> x0_at[2];
+          Vector<float, 8> x0_at[2];
           #pragma unroll
           for (int slot = 0; slot < 2; slot++) {
             x0_at[slot] = load_vector<8>(x0_line + (left - n0) + lane % 8 * 8);
@@ -673,9 +678,11 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, hal
               Vector<half_t, 8> result;
               #pragma unroll
               for (int j = 0; j < 8; j++) {
-                const float e0 = own_sums.at[j] + load(x0_at[slot].at[j]);
-                const float e1 = larger(e0, (0.0f));
-                result.at[j] = store<half_t>(e1);
+                const float e0 = (float)own_sums.at[j];
+                const float e1 = e0 + load(x0_at[slot].at[j]);
+                const float e2 = larger(e1, (0.0f));
+                const float e3 = half_to_float(float_to_half((float)e2));
+                result.at[j] = store<half_t>(e3);
               }
               store_vector(out + u0 * 64 + column, result);
             }
@@ -786,10 +793,10 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const float* x1, half_t* out) {
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 122880;
-  const uint32_t full = shared + 213376;
+  const uint32_t full = shared + 213760;
   const uint32_t empty = full + 40;
   if (threadIdx.x == 0) {
     for (int i = 0; i < 5; i++) {
@@ -846,11 +853,11 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
     take_registers<152>();
     wait_for_predecessor();
     const int group = (threadIdx.x >> 7) - 1, warp = warp_index() & 3, lane = lane_index();
-    unsigned char* const group_room = dynamic_shared + 163840 + group * 16512;
+    unsigned char* const group_room = dynamic_shared + 163840 + group * 16640;
     unsigned char* const warp_room = group_room + warp * 4096;
     float* const staged = (float*)warp_room;
     unsigned char* const x0_ring = warp_room + 2048;
-    half_t* const x1_line = (half_t*)(group_room + 16384);
+    float* const x1_line = (float*)(group_room + 16384);
     auto fetch = [&](int tile, int part) {
       const int m = tile / 1 * 192;
       const int n = tile % 1 * 64;
@@ -876,7 +883,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
       const uint32_t number = turns * 9;
       int stage = number % 5, before = 0;
       uint32_t phase = number / 5 & 1;
-      half_t x1_early[1];
+      float x1_early[1];
       #pragma unroll
       for (int i = 0; i < 1; i++) {
         const int near = i * 128 + (threadIdx.x & 127);
@@ -930,7 +937,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
         const int left = n0 + part / 2 % 1 * 64;
         if (first < 25088 && left < 64) {
           Vector<half_t, 8> x0_at[2];
-          Vector<half_t, 8> x1_at[2];
+          Vector<float, 8> x1_at[2];
           #pragma unroll
           for (int slot = 0; slot < 2; slot++) {
             x1_at[slot] = load_vector<8>(x1_line + (left - n0) + lane % 8 * 8);
@@ -949,10 +956,13 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
               Vector<half_t, 8> result;
               #pragma unroll
               for (int j = 0; j < 8; j++) {
-                const float e0 = own_sums.at[j] + load(x1_at[slot].at[j]);
-                const float e1 = e0 + load(x0_at[slot].at[j]);
-                const float e2 = larger(e1, (0.0f));
-                result.at[j] = store<half_t>(e2);
+                const float e0 = (float)own_sums.at[j];
+                const float e1 = e0 + load(x1_at[slot].at[j]);
+                const float e2 = (float)load(x0_at[slot].at[j]);
+                const float e3 = e1 + e2;
+                const float e4 = larger(e3, (0.0f));
+                const float e5 = half_to_float(float_to_half((float)e4));
+                result.at[j] = store<half_t>(e5);
               }
               store_vector(out + u0 * 64 + column, result);
             }
@@ -973,19 +983,18 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 576;
   const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
+  auto element = [&](int deep) -> half_t {
     const int i2 = deep % 64;
     const int ir2 = deep / 64;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = x[base + i0 * 3 + i1 + i2 * 9];
-    else result.at[j] = store<half_t>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<half_t>(0.0f);
+  };
+  Vector<half_t, 8> result;
+  #pragma unroll
+  for (int j = 0; j < 8; j++) result.at[j] = element(piece * 8 + j);
   store_vector(y + line * 576 + piece * 8, result);
 }
 
@@ -1089,7 +1098,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -1179,7 +1188,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[8];
+  Vector<float, 8> x0_at[8];
   #pragma unroll
   for (int slot = 0; slot < 8; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -1187,7 +1196,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 64 + line, column = n0 + piece;
     if (row < 6272 && column < 128) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -1247,9 +1257,11 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = larger(e0, (0.0f));
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = larger(e1, (0.0f));
+        const float e3 = half_to_float(float_to_half((float)e2));
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -1265,19 +1277,18 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 1152;
   const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
+  auto element = [&](int deep) -> half_t {
     const int i2 = deep % 128;
     const int ir2 = deep / 128;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = x[base + i0 * 3 + i1 + i2 * 9];
-    else result.at[j] = store<half_t>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<half_t>(0.0f);
+  };
+  Vector<half_t, 8> result;
+  #pragma unroll
+  for (int j = 0; j < 8; j++) result.at[j] = element(piece * 8 + j);
   store_vector(y + line * 1152 + piece * 8, result);
 }
 
@@ -1381,7 +1392,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -1471,7 +1482,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[8];
+  Vector<float, 8> x0_at[8];
   #pragma unroll
   for (int slot = 0; slot < 8; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -1479,7 +1490,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 64 + line, column = n0 + piece;
     if (row < 6272 && column < 128) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -1539,8 +1551,10 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        result.at[j] = store<half_t>(e0);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = half_to_float(float_to_half((float)e1));
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -1553,7 +1567,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const float* x1, half_t* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -1664,7 +1678,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
   #pragma unroll 1
   for (int i = 0; i < 8; i += 2) {
     Vector<half_t, 8> x0_at[2];
-    Vector<half_t, 8> x1_at[2];
+    Vector<float, 8> x1_at[2];
     #pragma unroll
     for (int slot = 0; slot < 2; slot++) {
       const int index = thread + (i + slot) * 128;
@@ -1673,7 +1687,8 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       if (row < 6272 && column < 128) {
         const int u0 = row;
         ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 128 + column + 0);
-        ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + 0 + column + 0);
+        ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+        ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
       }
     }
     #pragma unroll
@@ -1686,10 +1701,13 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         Vector<half_t, 8> result;
         #pragma unroll
         for (int j = 0; j < 8; j++) {
-          const float e0 = staged[line * 72 + piece + j] + load(x1_at[slot].at[j]);
-          const float e1 = e0 + load(x0_at[slot].at[j]);
-          const float e2 = larger(e1, (0.0f));
-          result.at[j] = store<half_t>(e2);
+          const float e0 = (float)staged[line * 72 + piece + j];
+          const float e1 = e0 + load(x1_at[slot].at[j]);
+          const float e2 = (float)load(x0_at[slot].at[j]);
+          const float e3 = e1 + e2;
+          const float e4 = larger(e3, (0.0f));
+          const float e5 = half_to_float(float_to_half((float)e4));
+          result.at[j] = store<half_t>(e5);
         }
         store_vector(out + u0 * 128 + column, result);
       }
@@ -1797,7 +1815,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -1887,7 +1905,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[8];
+  Vector<float, 8> x0_at[8];
   #pragma unroll
   for (int slot = 0; slot < 8; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -1895,7 +1913,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 64 + line, column = n0 + piece;
     if (row < 6272 && column < 128) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -1955,9 +1974,11 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = larger(e0, (0.0f));
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = larger(e1, (0.0f));
+        const float e3 = half_to_float(float_to_half((float)e2));
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -2064,7 +2085,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const float* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -2155,7 +2176,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[8];
-  Vector<half_t, 8> x1_at[8];
+  Vector<float, 8> x1_at[8];
   #pragma unroll
   for (int slot = 0; slot < 8; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -2164,7 +2185,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 6272 && column < 128) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 128 + column + 0);
-      ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -2224,10 +2246,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x1_at[slot].at[j]);
-        const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = larger(e1, (0.0f));
-        result.at[j] = store<half_t>(e2);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e2 = (float)load(x0_at[slot].at[j]);
+        const float e3 = e1 + e2;
+        const float e4 = larger(e3, (0.0f));
+        const float e5 = half_to_float(float_to_half((float)e4));
+        result.at[j] = store<half_t>(e5);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -2243,19 +2268,18 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 1152;
   const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
+  auto element = [&](int deep) -> half_t {
     const int i2 = deep % 128;
     const int ir2 = deep / 128;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = x[base + i0 * 3 + i1 + i2 * 9];
-    else result.at[j] = store<half_t>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<half_t>(0.0f);
+  };
+  Vector<half_t, 8> result;
+  #pragma unroll
+  for (int j = 0; j < 8; j++) result.at[j] = element(piece * 8 + j);
   store_vector(y + line * 1152 + piece * 8, result);
 }
 
@@ -2359,7 +2383,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 49152;
@@ -2449,7 +2473,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[4];
+  Vector<float, 8> x0_at[4];
   #pragma unroll
   for (int slot = 0; slot < 4; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -2457,7 +2481,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 64 + line, column = n0 + piece;
     if (row < 1568 && column < 256) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[32];
@@ -2517,9 +2542,11 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = larger(e0, (0.0f));
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = larger(e1, (0.0f));
+        const float e3 = half_to_float(float_to_half((float)e2));
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -2535,19 +2562,18 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 2304;
   const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
+  auto element = [&](int deep) -> half_t {
     const int i2 = deep % 256;
     const int ir2 = deep / 256;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = x[base + i0 * 3 + i1 + i2 * 9];
-    else result.at[j] = store<half_t>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<half_t>(0.0f);
+  };
+  Vector<half_t, 8> result;
+  #pragma unroll
+  for (int j = 0; j < 8; j++) result.at[j] = element(piece * 8 + j);
   store_vector(y + line * 2304 + piece * 8, result);
 }
 
@@ -2651,7 +2677,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -2743,7 +2769,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[4];
+  Vector<float, 8> x0_at[4];
   #pragma unroll
   for (int slot = 0; slot < 4; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -2751,7 +2777,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 32 + line, column = n0 + piece;
     if (row < 1568 && column < 256) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -2813,8 +2840,10 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        result.at[j] = store<half_t>(e0);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = half_to_float(float_to_half((float)e1));
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -2827,7 +2856,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const float* x1, half_t* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -2868,7 +2897,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     b_k += 64;
   };
   Vector<half_t, 8> x0_at[4];
-  Vector<half_t, 8> x1_at[4];
+  Vector<float, 8> x1_at[4];
   #pragma unroll
   for (int slot = 0; slot < 4; slot++) {
     const int index = thread + slot * 128;
@@ -2877,7 +2906,8 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     if (row < 1568 && column < 256) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 256 + column + 0);
-      ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   const int lane = lane_index(), warp = warp_index();
@@ -2962,10 +2992,13 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = staged[line * 72 + piece + j] + load(x1_at[slot].at[j]);
-        const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = larger(e1, (0.0f));
-        result.at[j] = store<half_t>(e2);
+        const float e0 = (float)staged[line * 72 + piece + j];
+        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e2 = (float)load(x0_at[slot].at[j]);
+        const float e3 = e1 + e2;
+        const float e4 = larger(e3, (0.0f));
+        const float e5 = half_to_float(float_to_half((float)e4));
+        result.at[j] = store<half_t>(e5);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -3072,7 +3105,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -3164,7 +3197,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[4];
+  Vector<float, 8> x0_at[4];
   #pragma unroll
   for (int slot = 0; slot < 4; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -3172,7 +3205,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 32 + line, column = n0 + piece;
     if (row < 1568 && column < 256) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -3234,9 +3268,11 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = larger(e0, (0.0f));
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = larger(e1, (0.0f));
+        const float e3 = half_to_float(float_to_half((float)e2));
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -3343,7 +3379,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const float* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -3436,7 +3472,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[4];
-  Vector<half_t, 8> x1_at[4];
+  Vector<float, 8> x1_at[4];
   #pragma unroll
   for (int slot = 0; slot < 4; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -3445,7 +3481,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 1568 && column < 256) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 256 + column + 0);
-      ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -3507,10 +3544,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x1_at[slot].at[j]);
-        const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = larger(e1, (0.0f));
-        result.at[j] = store<half_t>(e2);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e2 = (float)load(x0_at[slot].at[j]);
+        const float e3 = e1 + e2;
+        const float e4 = larger(e3, (0.0f));
+        const float e5 = half_to_float(float_to_half((float)e4));
+        result.at[j] = store<half_t>(e5);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -3526,19 +3566,18 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 2304;
   const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
+  auto element = [&](int deep) -> half_t {
     const int i2 = deep % 256;
     const int ir2 = deep / 256;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = x[base + i0 * 3 + i1 + i2 * 9];
-    else result.at[j] = store<half_t>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<half_t>(0.0f);
+  };
+  Vector<half_t, 8> result;
+  #pragma unroll
+  for (int j = 0; j < 8; j++) result.at[j] = element(piece * 8 + j);
   store_vector(y + line * 2304 + piece * 8, result);
 }
 
@@ -3642,7 +3681,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 49152;
@@ -3734,7 +3773,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[2];
+  Vector<float, 8> x0_at[2];
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -3742,7 +3781,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 32 + line, column = n0 + piece;
     if (row < 392 && column < 512) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[32];
@@ -3804,9 +3844,11 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = larger(e0, (0.0f));
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = larger(e1, (0.0f));
+        const float e3 = half_to_float(float_to_half((float)e2));
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -3822,19 +3864,18 @@ KERNEL(256) pack(const half_t* __restrict__ x, half_t* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 4608;
   const bool inside = true;
-  Vector<half_t, 8> result;
-  #pragma unroll
-  for (int j = 0; j < 8; j++) {
-    const int deep = piece * 8 + j;
+  auto element = [&](int deep) -> half_t {
     const int i2 = deep % 512;
     const int ir2 = deep / 512;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = x[base + i0 * 3 + i1 + i2 * 9];
-    else result.at[j] = store<half_t>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<half_t>(0.0f);
+  };
+  Vector<half_t, 8> result;
+  #pragma unroll
+  for (int j = 0; j < 8; j++) result.at[j] = element(piece * 8 + j);
   store_vector(y + line * 4608 + piece * 8, result);
 }
 
@@ -3938,7 +3979,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -4030,7 +4071,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[2];
+  Vector<float, 8> x0_at[2];
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -4038,7 +4079,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 16 + line, column = n0 + piece;
     if (row < 392 && column < 512) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -4100,8 +4142,10 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        result.at[j] = store<half_t>(e0);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = half_to_float(float_to_half((float)e1));
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4208,7 +4252,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const float* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -4269,7 +4313,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[2];
-  Vector<half_t, 8> x1_at[2];
+  Vector<float, 8> x1_at[2];
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -4278,7 +4322,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 392 && column < 512) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 512 + column + 0);
-      ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[16];
@@ -4338,10 +4383,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x1_at[slot].at[j]);
-        const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = larger(e1, (0.0f));
-        result.at[j] = store<half_t>(e2);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e2 = (float)load(x0_at[slot].at[j]);
+        const float e3 = e1 + e2;
+        const float e4 = larger(e3, (0.0f));
+        const float e5 = half_to_float(float_to_half((float)e4));
+        result.at[j] = store<half_t>(e5);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4448,7 +4496,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -4540,7 +4588,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     return;
   }
   wait_for_predecessor();
-  Vector<half_t, 8> x0_at[2];
+  Vector<float, 8> x0_at[2];
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -4548,7 +4596,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
     const int row = m0 + rank * 16 + line, column = n0 + piece;
     if (row < 392 && column < 512) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -4610,9 +4659,11 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, ha
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x0_at[slot].at[j]);
-        const float e1 = larger(e0, (0.0f));
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = larger(e1, (0.0f));
+        const float e3 = half_to_float(float_to_half((float)e2));
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4719,7 +4770,7 @@ DEVICE float fast_gaussian_unit(float x) {
   return fmaf(-t, power_of_two(q), larger(x, 0.0f));
 }
 #define gaussian_unit fast_gaussian_unit
-EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const half_t* x1, half_t* out) {
+EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, const float* x1, half_t* out) {
   const int lane = lane_index(), warp = warp_index();
   const uint32_t shared = shared_address(dynamic_shared);
   const uint32_t shared_b = shared + 32768;
@@ -4812,7 +4863,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[2];
-  Vector<half_t, 8> x1_at[2];
+  Vector<float, 8> x1_at[2];
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -4821,7 +4872,8 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 392 && column < 512) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 512 + column + 0);
-      ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -4883,10 +4935,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = total.at[j] + load(x1_at[slot].at[j]);
-        const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = larger(e1, (0.0f));
-        result.at[j] = store<half_t>(e2);
+        const float e0 = (float)total.at[j];
+        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e2 = (float)load(x0_at[slot].at[j]);
+        const float e3 = e1 + e2;
+        const float e4 = larger(e3, (0.0f));
+        const float e5 = half_to_float(float_to_half((float)e4));
+        result.at[j] = store<half_t>(e5);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4942,7 +4997,7 @@ KERNEL(256) reduce_columns(const half_t* __restrict__ x, half_t* y) {
 }
 
 // kernel 29
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, float* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const float* x0, float* out) {
   kernel_begins();
   const int lane = lane_index();
   const int unit = blockIdx.x * 4 + warp_index(), part = lane;
@@ -4973,7 +5028,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
   float sum = sums[0];
   #pragma unroll
   for (int i = 1; i < 8; i++) if (row == i) sum = sums[i];
-  Vector<half_t, 1> x0_at[1];
+  Vector<float, 1> x0_at[1];
    {
      {
       const int u0 = row;
@@ -4984,9 +5039,8 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     #pragma unroll
     for (int j = 0; j < 1; j++) {
       const float e0 = (float)sum;
-      const float e1 = (float)load(x0_at[0].at[0]);
-      const float e2 = e0 + e1;
-      result.at[j] = store<float>(e2);
+      const float e1 = e0 + load(x0_at[0].at[0]);
+      result.at[j] = store<float>(e1);
     }
     store_vector(out + u0 * 1000 + column, result);
   }

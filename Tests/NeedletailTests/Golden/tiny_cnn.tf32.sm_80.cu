@@ -35,9 +35,9 @@
 //   kernel 22: 64 x 1 x 1 blocks of 128 threads, 61440 bytes of shared memory
 // '/GlobalAveragePool': column reduction 8x32 x1
 //   kernel 23: 200 x 1 x 1 blocks of 256 threads
-// '/fc/Gemm': simt 32x32x32 w2 s4
+// '/fc/Gemm': mma 16x32x64 w2 s5
 //   once, kernel 24: 1 x 1 x 1 blocks of 256 threads
-//   kernel 25: 2 x 1 x 1 blocks of 64 threads, 32768 bytes of shared memory
+//   kernel 25: 4 x 1 x 1 blocks of 64 threads, 61440 bytes of shared memory
 
 // kernel 0
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
@@ -48,19 +48,18 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 27;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i2 = deep % 4;
     const int ir2 = deep / 4;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && i2 < 3;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0 * 3 + i1 + i2 * 9]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 36 + piece * 4, result);
 }
 
@@ -77,15 +76,14 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = or1;
   const int base = o0 * 3072 + o1 * 32 + o2;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i0 = deep;
     const bool wanted = inside && i0 < 3;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0 * 1024]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0 * 1024] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 4 + piece * 4, result);
 }
 
@@ -188,6 +186,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 1; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divided_parts(x[0], x[2], high[0], low[0]);
+      divided_parts(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 4096;
     #pragma unroll
@@ -196,14 +199,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 1; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -337,19 +340,18 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 144;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i2 = deep % 16;
     const int ir2 = deep / 16;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0 * 3 + i1 + i2 * 9]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 144 + piece * 4, result);
 }
 
@@ -451,8 +453,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -461,14 +466,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -540,19 +545,18 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 216;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i2 = deep % 24;
     const int ir2 = deep / 24;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0 * 3 + i1 + i2 * 9]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 216 + piece * 4, result);
 }
 
@@ -659,8 +663,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -669,14 +676,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -747,15 +754,14 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 16;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i0 = deep;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 16 + piece * 4, result);
 }
 
@@ -829,8 +835,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -839,14 +848,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -919,15 +928,14 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 24;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i0 = deep;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 24 + piece * 4, result);
 }
 
@@ -999,8 +1007,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -1009,14 +1020,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -1187,15 +1198,14 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 72;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i0 = deep;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 72 + piece * 4, result);
 }
 
@@ -1269,8 +1279,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -1279,14 +1292,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -1420,15 +1433,14 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 24;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i0 = deep;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 24 + piece * 4, result);
 }
 
@@ -1489,8 +1501,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -1499,14 +1514,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -1592,19 +1607,18 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 216;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i2 = deep % 24;
     const int ir2 = deep / 24;
     const int i1 = ir2 % 3;
     const int ir1 = ir2 / 3;
     const int i0 = ir1;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0 * 3 + i1 + i2 * 9]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0 * 3 + i1 + i2 * 9] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 216 + piece * 4, result);
 }
 
@@ -1700,8 +1714,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -1710,14 +1727,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -1803,15 +1820,14 @@ KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   const int o0 = line;
   const int base = o0 * 24;
   const bool inside = true;
-  Vector<float, 4> result;
-  #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
+  auto element = [&](int deep) -> float {
     const int i0 = deep;
     const bool wanted = inside && true;
-    if (wanted) result.at[j] = __int_as_float((int)float_to_tf32(x[base + i0]));
-    else result.at[j] = store<float>(0.0f);
-  }
+    return wanted ? x[base + i0] : store<float>(0.0f);
+  };
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
   store_vector(y + line * 24 + piece * 4, result);
 }
 
@@ -1872,8 +1888,11 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
     for (int i = 0; i < 2; i++) {
       const int first = warp_m + i * 16;
       load_matrices(fa[buffer][i], tile + tile_place<128>(first + (lane & 15), slice * 2 + (lane >> 4)));
-      #pragma unroll
-      for (int j = 0; j < 4; j++) fa[buffer][i][j] = float_to_tf32(__int_as_float((int)fa[buffer][i][j]));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
     }
     tile += 8192;
     #pragma unroll
@@ -1882,14 +1901,14 @@ KERNEL(128) contraction(const float* __restrict__ a, const float* __restrict__ b
       uint32_t four[4];
       load_matrices(four, tile + tile_place<128>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int j = 0; j < 4; j++) fb[buffer][i * 2 + (j >> 1)][j & 1] = four[j];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
     }
   };
   auto multiply = [&](int buffer) {
     #pragma unroll
     for (int i = 0; i < 2; i++) {
       #pragma unroll
-      for (int j = 0; j < 2; j++) mma_tf32(sums[i][j], fa[buffer][i], fb[buffer][j]);
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
@@ -2013,21 +2032,20 @@ KERNEL(256) reduce_columns(const float* __restrict__ x, float* y) {
 KERNEL(256) pack(const float* __restrict__ x, float* __restrict__ y) {
   kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
-  if (number >= 75) return;
-  const int line = number % 25, piece = number / 25;
+  if (number >= 70) return;
+  const int line = number / 7, piece = number % 7;
   const int o0 = line;
-  const int base = o0;
+  const int base = o0 * 25;
   const bool inside = true;
+  auto element = [&](int deep) -> float {
+    const int i0 = deep;
+    const bool wanted = inside && true && deep < 25;
+    return wanted ? x[base + i0] : store<float>(0.0f);
+  };
   Vector<float, 4> result;
   #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int deep = piece * 4 + j;
-    const int i0 = deep;
-    const bool wanted = inside && i0 < 10;
-    if (wanted) result.at[j] = x[base + i0 * 25];
-    else result.at[j] = store<float>(0.0f);
-  }
-  store_vector(y + line * 12 + piece * 4, result);
+  for (int j = 0; j < 4; j++) result.at[j] = divided_float(element(piece * 4 + j));
+  store_vector(y + line * 28 + piece * 4, result);
 }
 
 // kernel 25
@@ -2040,123 +2058,150 @@ KERNEL(64) contraction(const float* __restrict__ a, const float* __restrict__ b,
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
-  const int m0 = number / 1 * 32;
+  const int m0 = number / 1 * 16;
   const int n0 = number % 1 * 32;
   const int steps = 1, k0 = 0;
-  const int a_piece = thread % 32, a_line = thread / 32;
+  const int a_piece = thread % 64, a_line = thread / 64;
   int a_base[16], a_k = k0 + a_piece * 1; uint32_t a_valid = 0;
   #pragma unroll
   for (int i = 0; i < 16; i++) {
-    const int line = m0 + a_line + i * 2;
+    const int line = m0 + a_line + i * 1;
     const int u0 = line;
     a_base[i] = u0 * 25;
     if (line < 64) a_valid |= 1u << i;
   }
-  const int b_piece = thread % 8, b_line = thread / 8;
-  const int b_first = n0 + b_piece * 4; int b_k = k0 + b_line;
-  const bool b_wanted = b_first < 12;
+  const int b_piece = thread % 16, b_line = thread / 16;
+  int b_base[8], b_k = k0 + b_piece * 4; uint32_t b_valid = 0;
+  #pragma unroll
+  for (int i = 0; i < 8; i++) {
+    const int line = n0 + b_line + i * 4;
+    const int u0 = line;
+    b_base[i] = u0 * 28;
+    if (line < 10) b_valid |= 1u << i;
+  }
   auto copy_tiles = [&](int stage) {
-    unsigned char* target = dynamic_shared + stage * 8192;
+    unsigned char* target = dynamic_shared + stage * 12288;
     #pragma unroll
     for (int i = 0; i < 16; i++) {
-      copy_async<4>(target + tile_place<128>(a_line + i * 2, a_piece / 4) + a_piece % 4 * 4, a + (a_base[i] + a_k), (a_valid >> i & 1) != 0 && a_k < 25);
+      copy_async<4>(target + tile_place<256>(a_line + i * 1, a_piece / 4) + a_piece % 4 * 4, a + (a_base[i] + a_k), (a_valid >> i & 1) != 0 && a_k < 25);
     }
-    a_k += 32;
+    a_k += 64;
     #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      copy_async<16>(target + 4096 + tile_place<128>(b_line + i * 8, b_piece), b + (b_first + (b_k + i * 8) * 12), b_wanted && (b_k + i * 8) < 25);
+    for (int i = 0; i < 8; i++) {
+      copy_async<16>(target + 4096 + tile_place<256>(b_line + i * 4, b_piece), b + (b_base[i] + b_k), (b_valid >> i & 1) != 0 && b_k < 28);
     }
-    b_k += 32;
+    b_k += 64;
   };
-  const int lane = lane_index(), warp = warp_index();
-  const int lane_m = (lane & 1) | (lane >> 4) << 1, lane_n = lane >> 1 & 7;
-  const int warp_m = warp % 2 * 16;
-  const int warp_n = warp / 2 * 32;
-  float sums[4][4];
+  Vector<float, 2> x0_at[4];
   #pragma unroll
-  for (int i = 0; i < 16; i++) ((float*)sums)[i] = 0.0f;
-  auto multiply = [&](int stage) {
-    const unsigned char* tile = dynamic_shared + stage * 8192;
+  for (int slot = 0; slot < 4; slot++) {
+    const int index = thread + slot * 64;
+    const int line = index / 16, piece = index % 16 * 2;
+    const int row = m0 + line, column = n0 + piece;
+    if (row < 64 && column < 10) {
+      const int u0 = row;
+      ((Vector<float, 2>*)x0_at[slot].at)[0] = load_vector<2>(x0 + 0 + column + 0);
+    }
+  }
+  const int lane = lane_index(), warp = warp_index();
+  const int warp_m = warp % 1 * 16;
+  const int warp_n = warp / 1 * 16;
+  float sums[1][2][4];
+  #pragma unroll
+  for (int i = 0; i < 8; i++) ((float*)sums)[i] = 0.0f;
+  uint32_t fa[2][1][4], fb[2][2][2];
+  auto read = [&](int buffer, int stage, int slice) {
+    const unsigned char* tile = dynamic_shared + stage * 12288;
     #pragma unroll
-    for (int slice = 0; slice < 8; slice++) {
-      Vector<float, 4> fa[4];
+    for (int i = 0; i < 1; i++) {
+      const int first = warp_m + i * 16;
+      load_matrices(fa[buffer][i], tile + tile_place<256>(first + (lane & 15), slice * 2 + (lane >> 4)));
+      uint32_t (&x)[4] = fa[buffer][i];
+      uint32_t high[2], low[2];
+      divide_floats(x[0], x[2], high[0], low[0]);
+      divide_floats(x[1], x[3], high[1], low[1]);
+      x[0] = high[0]; x[1] = high[1]; x[2] = low[0]; x[3] = low[1];
+    }
+    tile += 4096;
+    #pragma unroll
+    for (int i = 0; i < 1; i++) {
+      const int first = warp_n + i * 16;
+      uint32_t four[4];
+      load_matrices(four, tile + tile_place<256>(first + (lane >> 4) * 8 + (lane & 7), slice * 2 + (lane >> 3 & 1)));
       #pragma unroll
-      for (int i = 0; i < 4; i++) fa[i] = load_vector<4>((const float*)(tile + tile_place<128>(warp_m + lane_m + (i) * 4, slice)));
-      Vector<float, 4> fb[4][1];
+      for (int j = 0; j < 2; j++) divided_parts(four[2 * j], four[2 * j + 1], fb[buffer][i * 2 + j][0], fb[buffer][i * 2 + j][1]);
+    }
+  };
+  auto multiply = [&](int buffer) {
+    #pragma unroll
+    for (int i = 0; i < 1; i++) {
       #pragma unroll
-      for (int i = 0; i < 4; i += 4) {
-        #pragma unroll
-        for (int k = 0; k < 4; k++) fb[k][i / 4] = load_vector<4>((const float*)(tile + 4096 + tile_place<128>(slice * 4 + k, (warp_n + lane_n * 4 + (i) / 4 * 32 + (i) % 4) / 4)));
-      }
-      #pragma unroll
-      for (int k = 0; k < 4; k++) {
-        #pragma unroll
-        for (int i = 0; i < 4; i++) {
-          #pragma unroll
-          for (int j = 0; j < 4; j++) sums[i][j] = fmaf(fa[i].at[k], fb[k][j / 4].at[j % 4], sums[i][j]);
-        }
-      }
+      for (int j = 0; j < 2; j++) mma_divided(sums[i][j], fa[buffer][i], fb[buffer][j]);
     }
   };
   #pragma unroll 1
-  for (int stage = 0; stage < 3; stage++) {
+  for (int stage = 0; stage < 4; stage++) {
     if (stage < steps) copy_tiles(stage);
     copy_async_commit();
   }
-  int from = 0, to = 3;
+  int from = 0, to = 4;
+  copy_async_wait<3>();
+  block_barrier();
+  read(0, 0, 0);
   #pragma unroll 1
   for (int step = 0; step < steps; step++) {
-    copy_async_wait<2>();
-    block_barrier();
-    if (step + 3 < steps) copy_tiles(to);
+    read(1, from, 1);
+    if (step + 4 < steps) copy_tiles(to);
     copy_async_commit();
-    to = to + 1 == 4 ? 0 : to + 1;
-    multiply(from);
-    from = from + 1 == 4 ? 0 : from + 1;
+    to = to + 1 == 5 ? 0 : to + 1;
+    multiply(0);
+    read(0, from, 2);
+    multiply(1);
+    read(1, from, 3);
+    multiply(0);
+    read(0, from, 4);
+    multiply(1);
+    read(1, from, 5);
+    multiply(0);
+    read(0, from, 6);
+    multiply(1);
+    read(1, from, 7);
+    multiply(0);
+    copy_async_wait<3>();
+    block_barrier();
+    from = from + 1 == 5 ? 0 : from + 1;
+    read(0, from, 0);
+    multiply(1);
   }
   copy_async_wait<0>();
   block_barrier();
   float* const staged = (float*)dynamic_shared;
   #pragma unroll
-  for (int i = 0; i < 4; i++) {
-    float* place = staged + (warp_m + lane_m + (i) * 4) * 40 + warp_n;
+  for (int i = 0; i < 1; i++) {
     #pragma unroll
-    for (int j = 0; j < 4; j += 4) {
-      Vector<float, 4> four;
-      #pragma unroll
-      for (int k = 0; k < 4; k++) four.at[k] = sums[i][j + k];
-      store_vector(place + lane_n * 4 + (j) / 4 * 32 + (j) % 4, four);
+    for (int j = 0; j < 2; j++) {
+      float* place = staged + (warp_m + i * 16 + (lane >> 2)) * 40 + warp_n + j * 8 + (lane & 3) * 2;
+      Vector<float, 2> upper, lower;
+      upper.at[0] = sums[i][j][0]; upper.at[1] = sums[i][j][1];
+      lower.at[0] = sums[i][j][2]; lower.at[1] = sums[i][j][3];
+      store_vector(place, upper); store_vector(place + 320, lower);
     }
   }
   block_barrier();
-  #pragma unroll 1
-  for (int i = 0; i < 8; i += 4) {
-    Vector<float, 2> x0_at[4];
-    #pragma unroll
-    for (int slot = 0; slot < 4; slot++) {
-      const int index = thread + (i + slot) * 64;
-      const int line = index / 16, piece = index % 16 * 2;
-      const int row = m0 + line, column = n0 + piece;
-      if (row < 64 && column < 10) {
-        const int u0 = row;
-        ((Vector<float, 2>*)x0_at[slot].at)[0] = load_vector<2>(x0 + 0 + column + 0);
+  #pragma unroll
+  for (int slot = 0; slot < 4; slot++) {
+    const int index = thread + slot * 64;
+    const int line = index / 16, piece = index % 16 * 2;
+    const int row = m0 + line, column = n0 + piece;
+    if (row < 64 && column < 10) {
+      const int u0 = row;
+      Vector<float, 2> result;
+      #pragma unroll
+      for (int j = 0; j < 2; j++) {
+        const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
+        result.at[j] = store<float>(e0);
       }
-    }
-    #pragma unroll
-    for (int slot = 0; slot < 4; slot++) {
-      const int index = thread + (i + slot) * 64;
-      const int line = index / 16, piece = index % 16 * 2;
-      const int row = m0 + line, column = n0 + piece;
-      if (row < 64 && column < 10) {
-        const int u0 = row;
-        Vector<float, 2> result;
-        #pragma unroll
-        for (int j = 0; j < 2; j++) {
-          const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-          result.at[j] = store<float>(e0);
-        }
-        store_vector(out + u0 * 10 + column, result);
-      }
+      store_vector(out + u0 * 10 + column, result);
     }
   }
 }

@@ -186,7 +186,7 @@ KERNEL(64) elementwise(const half_t* p0, const half_t* p1, const half_t* p2, hal
 template <int slot> DEVICE float group_sum(float s) {
   return s;
 }
-KERNEL(32) normalize(const half_t* __restrict__ x, half_t* y, const half_t* __restrict__ scale, const half_t* __restrict__ bias) {
+KERNEL(32) normalize(const half_t* __restrict__ x, half_t* y, const float* __restrict__ scale, const float* __restrict__ bias) {
   kernel_begins();
   const int lane = threadIdx.x % 1;
   const int row = blockIdx.x * 32 + threadIdx.x / 1;
@@ -237,15 +237,15 @@ KERNEL(32) normalize(const half_t* __restrict__ x, half_t* y, const half_t* __re
     const int i = first + k * 1 + lane;
      {
       const int g0 = i;
-      const Vector<half_t, 8> o4 = load_vector<8>(scale + (base2 + g0 * 8));
-      const Vector<half_t, 8> o5 = load_vector<8>(bias + (base3 + g0 * 8));
+      const float* o4 = scale + (base2 + g0 * 8);
+      const float* o5 = bias + (base3 + g0 * 8);
       Vector<half_t, 8> r;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e = v[k][j];
         const float value = (e - mean) * factor;
-        const float e0 = value * load(o4.at[j]);
-        const float e1 = e0 + load(o5.at[j]);
+        const float e0 = value * load(o4[j * 1]);
+        const float e1 = e0 + load(o5[j * 1]);
         r.at[j] = store<half_t>(e1);
       }
       store_vector(y + (base1 + g0 * 8), r);
@@ -259,7 +259,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, half_t* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const float* x0, half_t* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -291,7 +291,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     }
     b_k += 64;
   };
-  Vector<half_t, 8> x0_at[2];
+  Vector<float, 8> x0_at[2];
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = thread + slot * 128;
@@ -299,7 +299,8 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     const int row = m0 + line, column = n0 + piece;
     if (row < 2048 && column < 96) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   const int lane = lane_index(), warp = warp_index();
@@ -384,8 +385,10 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-        result.at[j] = store<half_t>(e0);
+        const float e0 = (float)staged[line * 40 + piece + j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = half_to_float(float_to_half((float)e1));
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 96 + column, result);
     }
@@ -565,7 +568,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const float* x0, const half_t* x1, half_t* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -597,7 +600,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     }
     b_k += 64;
   };
-  Vector<half_t, 8> x0_at[1];
+  Vector<float, 8> x0_at[1];
   Vector<half_t, 8> x1_at[1];
   #pragma unroll
   for (int slot = 0; slot < 1; slot++) {
@@ -606,7 +609,8 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     const int row = m0 + line, column = n0 + piece;
     if (row < 2048 && column < 32) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
       ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + u0 * 32 + column + 0);
     }
   }
@@ -692,9 +696,12 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 + load(x1_at[slot].at[j]);
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)staged[line * 40 + piece + j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = (float)load(x1_at[slot].at[j]);
+        const float e3 = e1 + e2;
+        const float e4 = half_to_float(float_to_half((float)e3));
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 32 + column, result);
     }
@@ -707,7 +714,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, half_t* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const float* x0, half_t* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -739,7 +746,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     }
     b_k += 64;
   };
-  Vector<half_t, 8> x0_at[1];
+  Vector<float, 8> x0_at[1];
   #pragma unroll
   for (int slot = 0; slot < 1; slot++) {
     const int index = thread + slot * 128;
@@ -747,7 +754,8 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     const int row = m0 + line, column = n0 + piece;
     if (row < 2048 && column < 128) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   const int lane = lane_index(), warp = warp_index();
@@ -833,11 +841,10 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)staged[line * 40 + piece + j];
-        const float e1 = (float)load(x0_at[slot].at[j]);
-        const float e2 = e0 + e1;
-        const float e3 = gaussian_unit(e2);
-        const float e4 = half_to_float(float_to_half((float)e3));
-        result.at[j] = store<half_t>(e4);
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = gaussian_unit(e1);
+        const float e3 = half_to_float(float_to_half((float)e2));
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -850,7 +857,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, const half_t* x1, half_t* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const float* x0, const half_t* x1, half_t* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -882,7 +889,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     }
     b_k += 64;
   };
-  Vector<half_t, 8> x0_at[1];
+  Vector<float, 8> x0_at[1];
   Vector<half_t, 8> x1_at[1];
   #pragma unroll
   for (int slot = 0; slot < 1; slot++) {
@@ -891,7 +898,8 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     const int row = m0 + line, column = n0 + piece;
     if (row < 2048 && column < 32) {
       const int u0 = row;
-      ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
       ((Vector<half_t, 8>*)x1_at[slot].at)[0] = load_vector<8>(x1 + u0 * 32 + column + 0);
     }
   }
@@ -977,9 +985,12 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       Vector<half_t, 8> result;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
-        const float e0 = staged[line * 40 + piece + j] + load(x0_at[slot].at[j]);
-        const float e1 = e0 + load(x1_at[slot].at[j]);
-        result.at[j] = store<half_t>(e1);
+        const float e0 = (float)staged[line * 40 + piece + j];
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = (float)load(x1_at[slot].at[j]);
+        const float e3 = e1 + e2;
+        const float e4 = half_to_float(float_to_half((float)e3));
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 32 + column, result);
     }
@@ -992,7 +1003,7 @@ template <int bytes> DEVICE int tile_place(int line, int piece) {
   const int group = bytes < 128 ? 128 / bytes : 1, pieces = bytes < 128 ? bytes / 16 : 8;
   return line * bytes + ((piece ^ (line / group % pieces)) << 4);
 }
-KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const half_t* x0, float* out) {
+KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__ b, const float* x0, float* out) {
   kernel_begins();
   const int thread = threadIdx.x;
   int number = blockIdx.x;
@@ -1030,7 +1041,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     }
     b_k += 64;
   };
-  Vector<half_t, 4> x0_at[2];
+  Vector<float, 4> x0_at[2];
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = thread + slot * 128;
@@ -1038,7 +1049,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
     const int row = m0 + line, column = n0 + piece;
     if (row < 32 && column < 32) {
       const int u0 = row;
-      ((Vector<half_t, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
     }
   }
   const int lane = lane_index(), warp = warp_index();
@@ -1124,10 +1135,9 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       #pragma unroll
       for (int j = 0; j < 4; j++) {
         const float e0 = (float)staged[line * 40 + piece + j];
-        const float e1 = (float)load(x0_at[slot].at[j]);
-        const float e2 = e0 + e1;
-        const float e3 = tanhf(e2);
-        result.at[j] = store<float>(e3);
+        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e2 = tanhf(e1);
+        result.at[j] = store<float>(e2);
       }
       store_vector(out + u0 * 32 + column, result);
     }
