@@ -37,6 +37,8 @@ package struct PrecisionAssignment: Sendable {
     /// An operand that is counted in integers.
     case counted(DataType)
     case steep
+    /// The network's inputs are multiplied, in sums of so many products.
+    case fewProducts(Int)
     case reduction
     case recurrence
     case runningTotal
@@ -141,6 +143,8 @@ extension PrecisionAssignment.Reason: CustomStringConvertible {
     case .host: "runs on the host"
     case .unknown: "types known at run time only"
     case .noProducts: "no sums of products"
+    case .fewProducts(let count):
+      "sums of \(count) products of the network's inputs, where rounding shows most"
     case .constantsTooLarge(let magnitude, let type):
       "constants up to \(magnitude) exceed \(type), which ends at \(Self.largest(type))"
     case .constantsTooSmall(let magnitude, let type):

@@ -92,6 +92,7 @@ package enum PrecisionPolicy {
       switch decision.treatment {
       case .sixteen, .integers: return (precision, decision.reason)
       case .single, .reduction: return (.fp32, decision.reason)
+      case .inputs: return (.tf32, decision.reason)
       case .movement: return (nil, decision.reason)
       case .fixed: break
       }

@@ -15,6 +15,8 @@ struct StorageAnalysis: Sendable {
     case reduction
     /// Takes operands of 16 bits and gives 16 bits.
     case sixteen
+    /// Multiplies the network's inputs in single precision, or what stands in for it on tensor cores, and gives 16 bits.
+    case inputs
     /// Reads or writes numbers that are stored as 8-bit integers: takes operands as they are, constants too, and gives
     /// 16 bits where they are wanted.
     case integers
@@ -38,11 +40,17 @@ struct StorageAnalysis: Sendable {
   private var overflows: [ValueID: (name: String, magnitude: Double)] = [:]
   /// Values that calibration has seen and that fit.
   private var measured: Set<ValueID> = []
+  /// The network's inputs, and what is computed of them and constants element by element.
+  private var inputs: Set<ValueID>
   /// Values that may overflow whatever calibration has seen.
   private let staticallyWide: Set<ValueID>
 
   /// Data that is not seen in calibration may be so many times as large.
   static let safetyFactor = 2.0
+
+  /// Rounding errors of the network's inputs and of their factors reach everything behind; in sums of fewer products
+  /// they hardly average out.
+  private static let fewProducts = 256
 
   /// Whether integers of 8 bits stand for real numbers.
   private let isQuantized: Bool
@@ -56,6 +64,7 @@ struct StorageAnalysis: Sendable {
   ) {
     self.sixteen = sixteen
     self.isQuantized = isQuantized
+    inputs = Set(graph.inputs)
     let isStatic = ranges.isEmpty
     staticallyWide =
       isStatic
@@ -95,6 +104,10 @@ struct StorageAnalysis: Sendable {
     guard case .kernel(let problem) = node.operation else {
       decisions.append(Decision(treatment: .fixed, reason: .unknown))
       return
+    }
+    if isElementwise(problem), node.inputs.allSatisfy({ isInput($0) || known($0).contains(.constant) })
+    {
+      inputs.formUnion(node.outputs)
     }
     var result = resultTraits(problem, node, graph)
     if let output = node.outputs.first, measured.contains(output),
@@ -142,6 +155,25 @@ struct StorageAnalysis: Sendable {
     _ overflow: (name: String, magnitude: Double)
   ) -> PrecisionAssignment.Reason {
     .measured(tensor: overflow.name, overflow.magnitude, sixteen.dataType)
+  }
+
+  private func isInput(_ value: ValueID?) -> Bool { value.map(inputs.contains) ?? true }
+
+  private func isElementwise(_ problem: KernelProblem) -> Bool {
+    switch problem {
+    case .pointwise, .copy: true
+    default: false
+    }
+  }
+
+  /// How many products the sums of a contraction have that multiplies the network's inputs by constants; nil for others.
+  private func productsOfInputs(
+    _ problem: KernelProblem, _ node: Node, _ graph: Graph
+  ) -> Int? {
+    guard node.inputs.count > 1, let weights = node.inputs[1], isInput(node.inputs[0]),
+      let shape = graph[weights].constant?.shape
+    else { return nil }
+    return WeightRows(problem, operand: 1, shape: shape)?.depth
   }
 
   // MARK: Traits
@@ -221,6 +253,12 @@ struct StorageAnalysis: Sendable {
       }
     case .convolution, .matmul, .attention:
       if let reason = contractionReason(problem, node) { return single(reason) }
+      // Where 16 bits are bfloat16, all errors are larger, and processors that multiply it are slow in anything else.
+      if sixteen.dataType == .float16, let count = productsOfInputs(problem, node, graph),
+        count < Self.fewProducts
+      {
+        return Decision(treatment: .inputs, reason: .fewProducts(count))
+      }
     case .copy, .gather: return Decision(treatment: .movement, reason: .movement)
     case .scatter(let scatter):
       guard scatter.combination == .replace else { return single(.accumulation) }

@@ -59,6 +59,7 @@ struct StorageDemand: Sendable {
     case .movement: return passed
     case .integers: return problem.convertsOperand(index) ? .either : .single
     case .reduction: return index == 0 ? .either : .preferablySixteen
+    case .inputs: return problem.needsEqualOperand(index) ? .single : .preferablySixteen
     case .single: return problem.convertsOperand(index) ? .preferablySingle : .single
     case .sixteen:
       return problem.needsEqualOperand(index) ? .sixteen : .preferablySixteen

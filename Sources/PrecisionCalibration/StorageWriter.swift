@@ -113,7 +113,7 @@ struct StorageWriter {
     switch treatment {
     case .fixed: try keep(node)
     case .movement: try move(node, problem)
-    case .single, .reduction, .sixteen, .integers: try compute(node, problem, treatment)
+    case .single, .reduction, .sixteen, .inputs, .integers: try compute(node, problem, treatment)
     }
   }
 
@@ -157,6 +157,7 @@ struct StorageWriter {
   ) throws(GraphError) {
     var copy = node
     copy.position = nil
+    if treatment == .inputs { copy.arithmetic = .tensorFloat32 }
     for (index, input) in node.inputs.enumerated() {
       guard let input else { continue }
       copy.inputs[index] = try operand(input, index, problem, treatment)
@@ -189,6 +190,8 @@ struct StorageWriter {
     case .reduction: return try inEither(value)
     case .sixteen:
       return problem.needsEqualOperand(index) ? try inSixteen(value) : try inEither(value)
+    case .inputs:
+      return problem.needsEqualOperand(index) ? try inSingle(value) : try inEither(value)
     }
   }
 
