@@ -44,7 +44,7 @@ package enum PrecisionPolicy {
     let entries = graph.liveNodes.enumerated().map { index, item in
       let (id, node) = item
       var result = entry(graph, node, rest, decisions?[index])
-      guard result.precision == .fp32 || result.precision == rest else { return result }
+      guard [.fp32, .tf32, rest].contains(result.precision) else { return result }
       if analysis.layers[id] != nil {
         (result.precision, result.reason) = (.int8, .requested)
       } else if let reason = analysis.reasons[id] {

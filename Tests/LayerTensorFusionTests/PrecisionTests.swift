@@ -93,8 +93,8 @@ import Testing
 
   @Test func onlyTheInputOfAChainIsCast() throws {
     var draft = GraphDraft()
-    let x = draft.input([1, 4, 6, 6])
-    var y = x
+    let x = draft.input([1, 32, 6, 6])
+    var y = try draft.convolution(x, try draft.weights([4, 32, 3, 3]), pads: 1)
     for _ in 0..<3 {
       y = try draft.convolution(y, try draft.weights([4, 4, 3, 3]), pads: 1)
       y = try draft.pointwise(.relu, y)
@@ -102,7 +102,7 @@ import Testing
     draft.output(y)
     let graph = try rewritten(try draft.fused().graph, .fp16)
     #expect(casts(graph).count == 1)
-    #expect(graph.liveNodes.count == 4)
+    #expect(graph.liveNodes.count == 5)
     let last = try #require(graph.liveNodes.last?.node)
     #expect(graph[last.outputs[0]].type?.dataType == .float32)
     #expect(graph[try #require(last.inputs[1])].type?.dataType == .float16)
@@ -212,8 +212,8 @@ import Testing
 
   @Test func steepFunctionsStaySingle() throws {
     var draft = GraphDraft()
-    let x = draft.input([2, 8])
-    let y = try draft.matmul(x, try draft.weights([8, 8]))
+    let x = draft.input([2, 256])
+    let y = try draft.matmul(x, try draft.weights([256, 8]))
     let elu = ScalarExpression.select(
       .binary(.less, .x0, .float(0)), .unary(.exponentialMinus1, .x0), .x0)
     let softplus =
@@ -254,6 +254,64 @@ import Testing
         #expect(error < 3e-3)
       }
     }
+  }
+
+  // MARK: Inputs and biases
+
+  /// Sums of few products of the network's inputs take both factors in single precision; further layers do not.
+  @Test(arguments: [255, 256], [Precision.fp16, .bf16])
+  func inputsAreMultipliedInSinglePrecision(count: Int, precision: Precision) throws {
+    var draft = GraphDraft()
+    let x = draft.input([3, Dimension(count)])
+    let centred = try draft.pointwise(.x0 - .float(0.5), try draft.transpose(x, [1, 0]))
+    let first = try draft.matmul(
+      try draft.transpose(centred, [1, 0]), try draft.weights([count, 17]))
+    draft.output(try draft.matmul(first, try draft.weights([17, 5])))
+    let graph = try rewritten(draft.graph, precision)
+    let products = graph.liveNodes.map(\.node).filter {
+      if case .kernel(.matmul) = $0.operation { true } else { false }
+    }
+    let isSingle = count < 256 && precision == .fp16
+    let narrow: DataType = precision == .fp16 ? .float16 : .bfloat16
+    let types = products.map { graph.types(of: $0.inputs).map { $0?.dataType } }
+    #expect(types[0] == [DataType?](repeating: isSingle ? .float32 : narrow, count: 2))
+    #expect(types[1] == [narrow, narrow])
+    #expect(products.map(\.arithmetic) == [isSingle ? .tensorFloat32 : .exact, .exact])
+    #expect(graph[products[0].outputs[0]].type?.dataType == narrow)
+    let entries = try PrecisionPolicy.assign(draft.graph, precision).entries
+    let reasons = entries.filter { $0.reason == .fewProducts(count) }
+    #expect(reasons.map(\.precision) == (isSingle ? [.tf32] : []))
+    let expected = try run(draft.graph)
+    for (_, error) in try errors(graph, expected) { #expect(error < 2e-2) }
+  }
+
+  /// What is computed of inputs in another way than element by element is no input.
+  @Test func productsOfOtherThingsAreInSixteenBits() throws {
+    var draft = GraphDraft()
+    let (x, y) = (draft.input([3, 8]), draft.input([8, 3]))
+    let sums = try draft.matmul(x, y)
+    draft.output(try draft.matmul(sums, try draft.weights([3, 5])))
+    #expect(try precisions(draft) == [.fp16, .fp16])
+  }
+
+  /// Biases keep single precision; whole tensors are stored in 16 bits, and single numbers are numbers.
+  @Test(arguments: [Precision.fp16, .bf16])
+  func biasesStayInSinglePrecision(precision: Precision) throws {
+    var draft = GraphDraft()
+    let x = draft.input([4, 256])
+    var y = try draft.matmul(x, try draft.weights([256, 8]))
+    y = try draft.pointwise(.x0 + .operand(1), y, try draft.weights([8]))
+    y = try draft.pointwise(.x0 * .operand(1), y, try draft.weights([4, 1]))
+    draft.output(try draft.pointwise(.x0 + .operand(1), y, try draft.weights([4, 8])))
+    let graph = try rewritten(try draft.fused().graph, precision)
+    let node = try #require(graph.liveNodes.last?.node)
+    let narrow: DataType = precision == .fp16 ? .float16 : .bfloat16
+    let found = node.inputs.compactMap { $0.flatMap { graph[$0].type } }
+    for type in found.dropFirst() {
+      let isVector = type.shape.constants.map { $0.count { $0 != 1 } < 2 } ?? false
+      #expect(type.dataType == (isVector ? .float32 : narrow), "\(type)")
+    }
+    #expect(found.count == 5)
   }
 
   // MARK: TF32

@@ -216,7 +216,8 @@ import Testing
 
   // MARK: In graphs
 
-  /// A product whose weights another node reads too, and a depthwise convolution.
+  /// A product whose weights another node reads too, and a depthwise convolution; both behind others, which multiply the
+  /// network's inputs.
   private func graph(_ weights: Tensor, _ filters: Tensor) throws -> Graph {
     var graph = Graph(name: "test")
     let x = graph.addInput(name: "x", type: TensorType(.float32, [5, 64]))
@@ -224,19 +225,27 @@ import Testing
     let shared = graph.addConstant(name: "shared", weights)
     let convolution = Convolution(
       strides: [1, 1], dilations: [1, 1], padsBefore: [1, 1], padsAfter: [1, 1], groups: 3)
-    let nodes: [(KernelProblem, [ValueID])] = [
-      (.matmul(MatrixProduct()), [x, shared]),
-      (.pointwise(Pointwise(.operand(0) + .float(1))), [shared]),
-      (.convolution(convolution), [image, graph.addConstant(name: "filters", filters)]),
-    ]
-    for (index, (problem, inputs)) in nodes.enumerated() {
+    func add(_ name: String, _ problem: KernelProblem, _ inputs: [ValueID]) throws -> ValueID {
       let types = try problem.outputTypes(of: graph.types(of: inputs))
-      let output = graph.addValue(Value(name: "y\(index)", type: types[0]))
+      let output = graph.addValue(Value(name: name, type: types[0]))
       graph.addNode(
         Node(
-          name: "y\(index)", operation: .kernel(problem), inputs: inputs, outputs: [output],
-          origins: []))
-      graph.outputs.append(("y\(index)", output))
+          name: name, operation: .kernel(problem), inputs: inputs, outputs: [output], origins: []))
+      return output
+    }
+    let square = graph.addConstant(
+      name: "square", try Tensor(numbers(64 * 64, 1, .float16), shape: [64, 64]))
+    let others = graph.addConstant(
+      name: "others", try Tensor(numbers(27, 1, .float16), shape: [3, 1, 3, 3]))
+    let hidden = try add("first0", .matmul(MatrixProduct()), [x, square])
+    let maps = try add("first2", .convolution(convolution), [image, others])
+    let nodes: [(KernelProblem, [ValueID])] = [
+      (.matmul(MatrixProduct()), [hidden, shared]),
+      (.pointwise(Pointwise(.operand(0) + .float(1))), [shared]),
+      (.convolution(convolution), [maps, graph.addConstant(name: "filters", filters)]),
+    ]
+    for (index, (problem, inputs)) in nodes.enumerated() {
+      graph.outputs.append(("y\(index)", try add("y\(index)", problem, inputs)))
     }
     return graph
   }
@@ -266,7 +275,7 @@ import Testing
       try PrecisionRewriter.apply(graph, try PrecisionPolicy.assign(graph, precision)))
     let format = precision == .fp16 ? Format.float16 : .bfloat16
     for (name, exact, operation) in [("y0", weights, 0), ("y2", filters, 2)] {
-      guard case .kernel(let problem) = graph.liveNodes[operation].node.operation else { continue }
+      guard case .kernel(let problem) = graph.liveNodes[operation + 2].node.operation else { continue }
       let rows = try #require(WeightRows(problem, operand: 1, shape: exact.shape))
       let expected = try WeightRounding(format.narrow, rows).rounded(exact)
       #expect(found[name]?.dataType == (precision == .fp16 ? .float16 : .bfloat16))

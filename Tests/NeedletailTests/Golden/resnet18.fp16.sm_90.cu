@@ -1,8 +1,7 @@
-// 'input:float16': elementwise 4 x4, 256 threads
-//   kernel 0: 294 x 1 x 1 blocks of 256 threads
-// '/conv1/Conv': wgmma image 64x112
-//   once, kernel 1: 56 x 1 x 1 blocks of 256 threads
-//   kernel 2: 304 x 1 x 1 blocks of 128 threads, 60464 bytes of shared memory
+// '/conv1/Conv': wgmma cells 128x64x32 s8 alternating
+//   once, kernel 0: 64 x 1 x 1 blocks of 256 threads
+//   kernel 1: 1240 x 1 x 1 blocks of 256 threads
+//   kernel 2: 132 x 1 x 1 blocks of 384 threads, 230400 bytes of shared memory
 // '/MaxPool': channels last 8x4
 //   kernel 3: 392 x 1 x 1 blocks of 128 threads
 // '/layer1.0/conv1/Conv': wgmma 192x64x64 s6
@@ -65,50 +64,43 @@
 //   kernel 29: 250 x 1 x 1 blocks of 128 threads
 
 // kernel 0
-KERNEL(256) elementwise(const float* p0, half_t* y) {
+KERNEL(256) weight_cells(const float* __restrict__ x, float* __restrict__ y) {
   kernel_begins();
-  const unsigned first = blockIdx.x * 1024u + threadIdx.x;
-  Vector<float, 4> v0[4];
-  #pragma unroll
-  for (int u = 0; u < 4; u++) {
-    const unsigned i = first + u * 256u;
-    if (i < 301056u) {
-      const int c0 = i;
-      v0[u] = load_vector<4>(p0 + c0 * 4);
-    }
-  }
-  #pragma unroll
-  for (int u = 0; u < 4; u++) {
-    const unsigned i = first + u * 256u;
-    if (i < 301056u) {
-      Vector<half_t, 4> r;
-      #pragma unroll
-      for (int j = 0; j < 4; j++) {
-        const auto x0 = load(v0[u].at[j]);
-        const float e0 = half_to_float(float_to_half((float)x0));
-        r.at[j] = store<half_t>(e0);
-      }
-      const int c0 = i;
-      store_vector(y + c0 * 4, r);
-    }
-  }
+  const int number = blockIdx.x * 256 + threadIdx.x;
+  if (number >= 16384) return;
+  const int line = number / 64;
+  const int tap = line % 4, filter = line / 4;
+  auto element = [&](int at) -> float {
+    const int c = at % 3, dx = at / 3 % 2;
+    const int dy = at / 6 % 2;
+    const int row = tap * 2 + dy, column = at / 12 * 2 + dx;
+    const bool inside = c < 3 && row < 7 && column < 7;
+    return inside ? x[filter * 147 + c * 49 + row * 7 + column] : store<float>(0.0f);
+  };
+  y[number] = divided_line_word(number % 64, element);
 }
 
 // kernel 1
-KERNEL(256) pack_filters(const half_t* __restrict__ w, half_t* __restrict__ packed) {
+KERNEL(256) cells(const float* __restrict__ x, float* __restrict__ y) {
   kernel_begins();
   const int number = blockIdx.x * 256 + threadIdx.x;
-  if (number >= 14336) return;
-  int rest = number / 8;
-  const int near = rest % 64; rest /= 64;
-  const int at = rest % 1 * 8 + number % 8; rest /= 1;
-  const int cell = rest % 4; rest /= 4;
-  const int row = rest % 7; rest /= 7;
-  const int filter = rest / 1 * 64 + near;
-  const int c = at % 4, column = cell * 2 + at / 4;
-  const bool inside = c < 3 && column < 7 && filter < 64;
-  const half_t value = inside ? w[filter * 147 + c * 49 + row * 7 + column] : store<half_t>(0.0f);
-  packed[number] = value;
+  if (number >= 317400) return;
+  const int piece = number % 3, cell = number / 3;
+  const int left = cell % 115 * 2 - 3;
+  const int line = cell / 115, image = line / 115;
+  const int top = line % 115 * 2 - 3;
+  Vector<float, 4> result;
+  #pragma unroll
+  for (int j = 0; j < 4; j++) {
+    const int at = piece * 4 + j;
+    const int c = at % 3, dx = at / 3 % 2;
+    const int dy = at / 6 % 2;
+    const int row = top + dy, column = left + dx;
+    const bool inside = c < 3 && (unsigned)row < 224 && (unsigned)column < 224;
+    result.at[j] = store<float>(0.0f);
+    if (inside) result.at[j] = x[image * 150528 + c * 50176 + row * 224 + column];
+  }
+  store_vector(y + number * 4, result);
 }
 
 // kernel 2
@@ -189,163 +181,196 @@ template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
   for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i]) :: "memory");
 }
-DEVICE void multiply(float (&d)[56], uint64_t a, uint64_t b, int adds) {
-  asm volatile("{ .reg .pred p; setp.ne.b32 p, %58, 0; wgmma.mma_async.sync.aligned.m64n112k16.f32.f16.f16 "
-    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55}, %56, %57, p, 1, 1, 0, 0; }"
-    : "+f"(d[0]),"+f"(d[1]),"+f"(d[2]),"+f"(d[3]),"+f"(d[4]),"+f"(d[5]),"+f"(d[6]),"+f"(d[7]),"+f"(d[8]),"+f"(d[9]),"+f"(d[10]),"+f"(d[11]),"+f"(d[12]),"+f"(d[13]),"+f"(d[14]),"+f"(d[15]),"+f"(d[16]),"+f"(d[17]),"+f"(d[18]),"+f"(d[19]),"+f"(d[20]),"+f"(d[21]),"+f"(d[22]),"+f"(d[23]),"+f"(d[24]),"+f"(d[25]),"+f"(d[26]),"+f"(d[27]),"+f"(d[28]),"+f"(d[29]),"+f"(d[30]),"+f"(d[31]),"+f"(d[32]),"+f"(d[33]),"+f"(d[34]),"+f"(d[35]),"+f"(d[36]),"+f"(d[37]),"+f"(d[38]),"+f"(d[39]),"+f"(d[40]),"+f"(d[41]),"+f"(d[42]),"+f"(d[43]),"+f"(d[44]),"+f"(d[45]),"+f"(d[46]),"+f"(d[47]),"+f"(d[48]),"+f"(d[49]),"+f"(d[50]),"+f"(d[51]),"+f"(d[52]),"+f"(d[53]),"+f"(d[54]),"+f"(d[55])
-    : "l"(a), "l"(b), "r"(adds));
+DEVICE void multiply(float (&d)[32], const uint32_t (&a)[4], uint64_t b, int adds) {
+  asm volatile("{ .reg .pred p; setp.ne.b32 p, %37, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31}, {%32,%33,%34,%35}, %36, p, 1, 1, 0; }"
+    : "+f"(d[0]),"+f"(d[1]),"+f"(d[2]),"+f"(d[3]),"+f"(d[4]),"+f"(d[5]),"+f"(d[6]),"+f"(d[7]),"+f"(d[8]),"+f"(d[9]),"+f"(d[10]),"+f"(d[11]),"+f"(d[12]),"+f"(d[13]),"+f"(d[14]),"+f"(d[15]),"+f"(d[16]),"+f"(d[17]),"+f"(d[18]),"+f"(d[19]),"+f"(d[20]),"+f"(d[21]),"+f"(d[22]),"+f"(d[23]),"+f"(d[24]),"+f"(d[25]),"+f"(d[26]),"+f"(d[27]),"+f"(d[28]),"+f"(d[29]),"+f"(d[30]),"+f"(d[31])
+    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(adds));
 }
-/* The error function, to 7e-7 and, near 0, 1e-5 of its value: 1 - 2^-q(|x|), q fitted for the least greatest error. */
-DEVICE float error_function(float x) {
-  const float t = fabsf(x);
-  const float q = t * fmaf(fmaf(fmaf(fmaf(0.00294415816f, t, -0.0295900442f), t, 0.148665637f), t, 0.918509364f), t, 1.62788904f);
-  const float small = x * fmaf(x * x, -0.376126389f, 1.12837917f);
-  const float large = copysignf(1.0f - power_of_two(-q), x);
-  return t < 0.1f ? small : large;
-}
-#define erff error_function
-/* x / 2 * (1 + erf(x / sqrt(2))) = max(x, 0) - |x| * 2^-(q + 1), with the same q. */
-DEVICE float fast_gaussian_unit(float x) {
-  const float t = fminf(fabsf(x), 100.0f);
-  const float q = fmaf(fmaf(fmaf(fmaf(fmaf(-0.00052045855f, t, 0.00739751105f), t, -0.05256124f), t, -0.459254682f), t, -1.15109138f), t, -1.0f);
-  return fmaf(-t, power_of_two(q), larger(x, 0.0f));
-}
-#define gaussian_unit fast_gaussian_unit
-CROWDED_KERNEL(128, 3) convolution(const half_t* x, const unsigned char* __restrict__ filters, const float* x0, half_t* out) {
-  const int group = threadIdx.x / 128;
-  const int thread = threadIdx.x % 128;
-  const int warp = thread / 32, lane = lane_index();
+LONE_KERNEL(384) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half_t* out) {
   const uint32_t shared = shared_address(dynamic_shared);
-  unsigned char* const ring = dynamic_shared + 28672 + group * 31792;
-  float* const staged = (float*)(ring + 16560);
-  const int job = blockIdx.x * 1 + group;
-  int rest = job;
-  const int left = rest % 1 * 112; rest /= 1;
-  const int begin = rest % 38 * 3; rest /= 38;
-  const int image = rest % 8;
-  const int block = blockIdx.x * 1 / 304;
-  const int n0 = block * 64;
-  const int end = begin + 3 < 112 ? begin + 3 : 112;
-  let_dependents_begin();
-  filters += (size_t)block * 28672;
-  for (int i = threadIdx.x; i < 1792; i += 128) {
-    copy_async<16>(dynamic_shared + i * 16, filters + i * 16, true);
-  }
-  copy_async_commit();
-  wait_for_predecessor();
-  auto fetch = [&](int line, int piece) {
-    const int cell = piece % 115, plane = piece / 115;
-    Vector<half_t, 8> result;
-    #pragma unroll
-    for (int j = 0; j < 8; j++) {
-      const int at = plane * 8 + j;
-      const int c = at % 4;
-      const int column = (left + cell) * 2 + at / 4 - 3;
-      const bool inside = c < 3 && (unsigned)line < 224 && (unsigned)column < 224;
-      result.at[j] = store<half_t>(0.0f);
-      if (inside) result.at[j] = x[image * 150528 + c * 50176 + line * 224 + column];
+  const uint32_t shared_b = shared + 131072;
+  const uint32_t full = shared + 229888;
+  const uint32_t empty = full + 64;
+  const uint32_t turn = empty + 64;
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < 8; i++) {
+      barrier_begin(full + 8 * i, 1);
+      barrier_begin(empty + 8 * i, 4);
     }
-    return result;
-  };
-  auto keep = [&](unsigned char* to, const Vector<half_t, 8>& piece) {
-    store_vector((half_t*)to, piece);
-  };
-  for (int i = thread; i < 805; i += 128) {
-    keep(ring + i / 115 * 1840 + i % 115 * 16, fetch(begin * 2 - 3 + i / 115, i % 115));
+    barrier_begin(turn, 4);
+    barrier_begin(turn + 8, 4);
+    barriers_begun();
+    prefetch_map(&a);
+    prefetch_map(&b);
   }
-  Vector<half_t, 8> next[2];
-  auto ask = [&](int row) {
-    #pragma unroll
-    for (int i = 0; i < 2; i++) {
-      const int number = thread + i * 128;
-      if (number < 230) next[i] = fetch(row * 2 + (2) + number / 115, number % 115);
-    }
-  };
-  if (begin + 1 < end) ask(begin + 1);
-  copy_async_wait<0>();
-  shared_to_engine();
   block_barrier();
-  Vector<float, 8> x0_at[1];
-   {
-    const int row = 0, column = n0 + thread % 8 * 8;
-    if (column < 64) {
-      const int u0 = row;
-      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+  let_dependents_begin();
+  if (warp_index() < 4) {
+    give_registers<40>();
+    if (threadIdx.x != 0) return;
+    wait_for_predecessor();
+    int stage = 0;
+    uint32_t phase = 1;
+    #pragma unroll 1
+    for (int tile = blockIdx.x, turns = 0; tile < 784; tile += 132, turns++) {
+      const int m0 = tile / 1 * 128;
+      const int n0 = tile % 1 * 64;
+      const int u2 = m0 % 112;
+      const int ur2 = m0 / 112;
+      const int u1 = ur2 % 112;
+      const int ur1 = ur2 / 112;
+      const int u0 = ur1;
+      const int p0 = u1 * 1 - 0;
+      const int p1 = u2 * 1 - 0;
+      int c = 0;
+      int tap = 0;
+      int t0 = 0;
+      int t1 = 0;
+      #pragma unroll 1
+      for (int step = 0; step < 8; step++) {
+        const uint32_t bar = full + 8 * stage;
+        barrier_wait(empty + 8 * stage, phase);
+        barrier_expect(bar, 24576);
+        copy_pixels(shared + stage * 16384, &a, bar, c, p1, p0, u0, t1 * 1, t0 * 1);
+        copy_box(shared_b + stage * 8192, &b, bar, c * 2, tap, n0);
+        c += 32;
+        if (c >= 48) {
+          c = 0;
+          tap++;
+          if (++t1 == 1) { t1 = 0;
+          t0++;
+          } 
+        }
+        if (++stage == 8) { stage = 0; phase ^= 1; }
+      }
     }
   }
-  int slot = 0;
-  #pragma unroll 1
-  for (int row = begin; row < end; row++) {
-    float sums[56];
-    products_begin();
-    #pragma unroll
-    for (int tap = 0; tap < 7; tap++) {
-      int from = slot + tap;
-      if (from >= 9) from -= 9;
-      const uint32_t line = shared_address(ring) + from * 1840;
+  else {
+    take_registers<232>();
+    wait_for_predecessor();
+    const int group = (threadIdx.x >> 7) - 1, warp = warp_index() & 3, lane = lane_index();
+    unsigned char* const group_room = dynamic_shared + 196608 + group * 16640;
+    unsigned char* const warp_room = group_room + warp * 4096;
+    float* const staged = (float*)warp_room;
+    float* const x0_line = (float*)(group_room + 16384);
+    float sums[2][32];
+    int seen = 0;
+    #pragma unroll 1
+    for (int tile = blockIdx.x, turns = 0; tile < 784; tile += 132, turns++) {
+      const int m0 = tile / 1 * 128;
+      const int n0 = tile % 1 * 64;
+      if ((turns & 1) != group) continue;
+      const uint32_t number = turns * 8;
+      int stage = number % 8, before = 0;
+      uint32_t phase = number / 8 & 1;
+      float x0_early[1];
       #pragma unroll
-      for (int step = 0; step < 2; step++) {
-        multiply(sums, plain_descriptor(shared + 0 + (tap * 2 + step) * 2048, 1024), plain_descriptor(line + 0 + step * 32, 16), tap + step);
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        const int column = near < 64 ? n0 + near : n0;
+        if (column < 64) x0_early[i] = x0[column];
       }
-    }
-    products_commit();
-    if (row + 1 < end) {
-      #pragma unroll
-      for (int i = 0; i < 2; i++) {
-        const int number = thread + i * 128;
-        int to = slot + 7 + number / 115;
-        if (to >= 9) to -= 9;
-        if (number < 230) keep(ring + to * 1840 + number % 115 * 16, next[i]);
-      }
-      shared_to_engine();
-      if (row + 2 < end) ask(row + 2);
-    }
-    products_wait<0>();
-    hold(sums);
-    #pragma unroll
-    for (int round = 0; round < 2; round++) {
-      if (round > 0) block_barrier();
-      #pragma unroll
-      for (int j = 0; j < 7; j++) {
-        const int eight = round * 7 + j;
-        float* const to = staged + (j * 8 + lane % 4 * 2) * 68 + ((warp * 16 + lane / 4) ^ ((warp * 16 + lane / 4) >> 5 << 2));
-        if (eight < 14) {
-          to[0] = sums[eight * 4 + 0];
-          to[68] = sums[eight * 4 + 1];
-          to[8] = sums[eight * 4 + 2];
-          to[76] = sums[eight * 4 + 3];
+      if (group || seen) barrier_wait(turn + 8 * group, (group ? seen : seen - 1) & 1);
+      uint32_t high[1][4][4], low[1][4][4];
+      const int own_line = warp * 16 + (lane & 15);
+      #pragma unroll 1
+      for (int step = 0; step < 8;) {
+         {
+          barrier_wait(full + 8 * stage, phase);
+          const unsigned char* const rows = dynamic_shared + stage * 16384 + own_line * 128;
+          #pragma unroll
+          for (int i = 0; i < 8; i++) {
+            const int piece = i % 4 * 2 + (lane >> 4), part = i / 2, at = i % 2 * 2;
+            uint32_t x[4];
+            load_matrices(x, rows + i / 4 * 8192 + ((piece ^ (own_line & 7)) << 4));
+            divide_floats(x[0], x[2], high[0][part][at], low[0][part][at]);
+            divide_floats(x[1], x[3], high[0][part][at + 1], low[0][part][at + 1]);
+          }
+          const uint64_t y = tile_descriptor(shared_b + stage * 8192);
+          products_begin();
+          multiply(sums[0], low[0][0], y + 0, step - 0);
+          multiply(sums[1], low[0][2], y + 0, step - 0);
+          multiply(sums[0], low[0][1], y + 2, 1);
+          multiply(sums[1], low[0][3], y + 2, 1);
+          multiply(sums[0], high[0][0], y + 4, 1);
+          multiply(sums[1], high[0][2], y + 4, 1);
+          multiply(sums[0], high[0][1], y + 6, 1);
+          multiply(sums[1], high[0][3], y + 6, 1);
+          multiply(sums[0], high[0][0], y + 0, 1);
+          multiply(sums[1], high[0][2], y + 0, 1);
+          multiply(sums[0], high[0][1], y + 2, 1);
+          multiply(sums[1], high[0][3], y + 2, 1);
+          products_commit();
+          products_wait<0>();
+          if (step > 0 && lane == 0) barrier_arrive(empty + 8 * before);
+          before = stage;
+          step++;
+          if (++stage == 8) { stage = 0; phase ^= 1; }
         }
       }
-      block_barrier();
-      const int first = (image * 112 + row) * 112;
+      if (lane == 0) barrier_arrive(turn + 8 * (1 - group));
+      products_wait<0>();
+      if (lane == 0) barrier_arrive(empty + 8 * before);
+      hold(sums[0]);
+      hold(sums[1]);
+      group_barrier(group + 1, 128);
+      #pragma unroll
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        if (near < 64) x0_line[near] = x0_early[i];
+      }
+      group_barrier(group + 1, 128);
+      const int line = lane >> 2, swizzle = (line & 3) << 1;
+      auto pass = [&](int part) {
+        #pragma unroll
+        for (int j = 0; j < 8; j++) {
+          Vector<float, 2> pair;
+          const int at = part / 2 % 1 * 32 + j * 4 + part % 2 * 2;
+          pair.at[0] = sums[part / 2][at];
+          pair.at[1] = sums[part / 2][at + 1];
+          store_vector(staged + part % 2 * 512 + (line) * 64 + (((j * 2 + (lane >> 1 & 1)) ^ ((j * 2 + (lane >> 1 & 1)) >> 3) ^ swizzle) << 2) + (lane & 1) * 2, pair);
+        }
+      };
+      warp_barrier();
+      pass(0);
       #pragma unroll
       for (int part = 0; part < 4; part++) {
-        const int number = thread + part * 128;
-        const int near = number / 8, piece = number % 8 * 8;
-        const int pixel = left + round * 56 + near;
-        const int row = first + pixel, column = n0 + piece;
-        if (near < 56 && pixel < 112 && column < 64) {
-          Vector<float, 8> own_sums;
-          ((Vector<float, 4>*)own_sums.at)[0] = load_vector<4>(staged + near * 68 + ((piece + 0) ^ ((piece + 0) >> 5 << 2)));
-          ((Vector<float, 4>*)own_sums.at)[1] = load_vector<4>(staged + near * 68 + ((piece + 4) ^ ((piece + 4) >> 5 << 2)));
-          const int u0 = row;
-          Vector<half_t, 8> result;
+        warp_barrier();
+        if (part + 1 < 4) pass(part + 1);
+        const int first = m0 + part / 2 * 64 + warp * 16 + part % 2 * 8;
+        const int left = n0 + part / 2 % 1 * 64;
+        if (first < 100352 && left < 64) {
+          Vector<float, 8> x0_at[2];
           #pragma unroll
-          for (int j = 0; j < 8; j++) {
-            const float e0 = (float)own_sums.at[j];
-            const float e1 = e0 + load(x0_at[0].at[j]);
-            const float e2 = larger(e1, (0.0f));
-            const float e3 = half_to_float(float_to_half((float)e2));
-            result.at[j] = store<half_t>(e3);
+          for (int slot = 0; slot < 2; slot++) {
+            x0_at[slot] = load_vector<8>(x0_line + (left - n0) + lane % 8 * 8);
           }
-          store_vector(out + u0 * 64 + column, result);
+          #pragma unroll
+          for (int slot = 0; slot < 2; slot++) {
+            const int near = slot * 4 + lane / 8;
+            const int row = first + near, column = left + lane % 8 * 8;
+            const int order = (near & 3) << 1;
+            Vector<float, 8> own_sums;
+            ((Vector<float, 4>*)own_sums.at)[0] = load_vector<4>(staged + part % 2 * 512 + (near) * 64 + (((lane % 8 * 2 + 0) ^ ((lane % 8 * 2 + 0) >> 3) ^ order) << 2));
+            ((Vector<float, 4>*)own_sums.at)[1] = load_vector<4>(staged + part % 2 * 512 + (near) * 64 + (((lane % 8 * 2 + 1) ^ ((lane % 8 * 2 + 1) >> 3) ^ order) << 2));
+            if (row < 100352 && column < 64) {
+              const int u0 = row;
+              Vector<half_t, 8> result;
+              #pragma unroll
+              for (int j = 0; j < 8; j++) {
+                const float e0 = own_sums.at[j] + load(x0_at[slot].at[j]);
+                const float e1 = larger(e0, (0.0f));
+                const float e2 = half_to_float(float_to_half((float)e1));
+                result.at[j] = store<half_t>(e2);
+              }
+              store_vector(out + u0 * 64 + column, result);
+            }
+          }
         }
       }
+      seen++;
     }
-    block_barrier();
-    slot += 2;
-    if (slot >= 9) slot -= 9;
   }
 }
 
