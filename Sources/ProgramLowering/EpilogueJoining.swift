@@ -20,11 +20,13 @@ package enum EpilogueJoining {
   private static func join(_ program: Program, _ index: Int) -> (product: Int, step: Step)? {
     let step = program.steps[index]
     guard case .pointwise(let pointwise) = step.problem, step.outputs.count == 1,
-      isSum(pointwise.expression)
+      let types = step.types(of: step.inputs[...])
     else { return nil }
+    let sum = pointwise.expression.inSingle(types, result: step.outputs[0].dataType)
+    guard isSum(sum) else { return nil }
     for case let view? in step.inputs {
       guard let product = onlyWriter(program, of: view, readBy: index),
-        let joined = joined(program.steps[product], step, pointwise.expression, reading: view)
+        let joined = joined(program.steps[product], step, sum, reading: view)
       else { continue }
       return (product, joined)
     }
@@ -58,14 +60,16 @@ package enum EpilogueJoining {
     return writer
   }
 
-  /// - Parameter view: the product's results as the sum reads them.
+  /// - Parameters:
+  ///   - expression: the sum, in single precision.
+  ///   - view: the product's results as the sum reads them.
   private static func joined(
     _ product: Step, _ sum: Step, _ expression: ScalarExpression, reading view: View
   ) -> Step? {
     let rank = view.rank
     guard rank >= 2, view.shape == sum.outputs[0].shape, view.offset == 0,
       view.shape[rank - 1] == product.outputs[0].shape[1], view.isContiguous(along: rank - 1),
-      let epilogue = product.problem.epilogue, let a = product.inputs[0]
+      let epilogue = product.singleEpilogue, let a = product.inputs[0]
     else { return nil }
     // The product's rows as the axes of the view, in the order in which they lie in memory.
     let order =
@@ -95,7 +99,9 @@ package enum EpilogueJoining {
     guard terms.count == sum.inputs.count, terms.count(where: { $0 == epilogue }) == 1 else {
       return nil
     }
+    guard let types = step.epilogueTypes else { return nil }
     step.problem.epilogue = expression.substituting(terms)
+      .stored(types, result: step.outputs[0].dataType)
     step.origins += sum.origins.filter { !step.origins.contains($0) }
     return step
   }

@@ -46,7 +46,7 @@ enum InPlaceReuse {
 
   private static func candidates(_ step: Step) -> [View] {
     if case .pointwise = step.problem { return step.inputs.compactMap { $0 } }
-    guard let own = step.problem.ownOperandCount, let epilogue = step.problem.epilogue else {
+    guard let own = step.problem.ownOperandCount, let epilogue = step.singleEpilogue else {
       return []
     }
     // Contractions add plain terms in registers; anything else they apply to what is stored already.

@@ -23,14 +23,14 @@ package enum ProjectionFolding {
     var projection: Int
     /// The input of the sum that the projection writes.
     var position: Int
-    /// What the projection adds to its products.
+    /// What the projection adds to its products, in single precision.
     var terms: [ScalarExpression]
     var weights: Tensor
   }
 
   private static func match(_ program: Program, _ index: Int) -> Match? {
     let step = program.steps[index]
-    guard let x = pointwiseInput(program, step), let epilogue = step.problem.epilogue,
+    guard let x = pointwiseInput(program, step), let epilogue = step.singleEpilogue,
       let first = program.constant(step.inputs[1])
     else { return nil }
     for term in InPlaceReuse.plainTerms(epilogue).sorted() where term > 0 {
@@ -40,7 +40,7 @@ package enum ProjectionFolding {
         let y = pointwiseInput(program, program.steps[projection]), y.buffer != x.buffer,
         y.dataType == x.dataType, y.shape[2...] == x.shape[2...], y.shape[0] == x.shape[0],
         program.steps[projection].arithmetic == step.arithmetic,
-        let terms = sumTerms(program.steps[projection].problem.epilogue),
+        let terms = sumTerms(program.steps[projection].singleEpilogue),
         let second = program.constant(program.steps[projection].inputs[1]),
         let weights = joined(first, second)
       else { continue }
@@ -124,7 +124,8 @@ package enum ProjectionFolding {
   private static func fold(_ match: Match, _ program: inout Program) {
     let projection = program.steps[match.projection]
     var step = program.steps[match.sum]
-    guard let x = step.inputs[0], let y = projection.inputs[0] else { return }
+    guard let x = step.inputs[0], let y = projection.inputs[0], let epilogue = step.singleEpilogue
+    else { return }
     let wide = widened(x, y, &program)
     step = program.steps[match.sum]
     let constant = program.addBuffer(
@@ -149,11 +150,13 @@ package enum ProjectionFolding {
     if projection.inputs.count == 2 {
       step.inputs.remove(at: match.position)
     }
-    step.problem.epilogue = step.problem.epilogue?.rewritten { part in
+    let joined = epilogue.rewritten { part in
       guard case .operand(let number) = part, number >= match.position - 1 else { return part }
       if number == match.position - 1 { return added }
       return projection.inputs.count == 2 ? .operand(number - 1) : part
     }
+    step.problem.epilogue = joined.stored(
+      step.epilogueTypes ?? [], result: step.outputs[0].dataType)
     step.origins += projection.origins.filter { !step.origins.contains($0) }
     program.steps[match.sum] = step
     program.steps.remove(at: match.projection)

@@ -1,3 +1,4 @@
+import GraphModel
 import KernelModel
 import ProgramLowering
 import ProgramModel
@@ -7,55 +8,117 @@ import Testing
 
 /// Contractions take over what is added to their results, and the results stay what they were.
 @Suite struct JoinedSumsTests {
-  @Test(arguments: [1, 3]) func projectionBecomesPartOfTheConvolution(images: Int) throws {
+  /// What is added has single precision, what the steps pass on may have 16 bits.
+  @Test(arguments: [1, 3], [DataType.float32, .float16, .bfloat16])
+  func projectionBecomesPartOfTheConvolution(images: Int, type: DataType) throws {
     var block = Block()
-    let x = try block.activation([images, 5, 4, 3], order: [0, 2, 3, 1])
-    let y = try block.activation([images, 7, 4, 3], order: [0, 2, 3, 1])
-    let projected = try block.activation([images, 6, 4, 3], order: [0, 2, 3, 1])
-    let result = try block.activation([images, 6, 4, 3], order: [0, 2, 3, 1])
+    func activation(_ channels: Int) throws -> View {
+      try block.activation([images, channels, 4, 3], order: [0, 2, 3, 1], type)
+    }
+    let (x, y, projected, result) = (
+      try activation(5), try activation(7), try activation(6), try activation(6)
+    )
     for target in [x, y] {
       let source = try block.input(target.shape)
-      block.add(.pointwise(Pointwise(.operand(0) + .operand(0))), [source], target)
+      block.add(.pointwise(Pointwise(.cast(.operand(0) + .operand(0), type))), [source], target)
     }
     var convolution = Convolution(
-      strides: [1, 1], dilations: [1, 1], padsBefore: [0, 0], padsAfter: [0, 0],
-      epilogue: .operand(0) + .operand(1))
+      strides: [1, 1], dilations: [1, 1], padsBefore: [0, 0], padsAfter: [0, 0])
+    convolution.epilogue = Self.stored(.operand(0) + .operand(1), [type, .float32], type)
     block.add(
       .convolution(convolution),
-      [x, try block.constant([6, 5, 1, 1]), try block.constant([6, 1, 1])], projected)
-    convolution.epilogue = .maximum(.operand(0) + .operand(1) + .operand(2), .float(0))
+      [x, try block.constant([6, 5, 1, 1], type), try block.constant([6, 1, 1])], projected)
+    convolution.epilogue = Self.stored(
+      .maximum(.operand(0) + .operand(2) + .operand(1), .float(0)), [type, type, .float32], type)
     block.add(
       .convolution(convolution),
-      [y, try block.constant([6, 7, 1, 1]), try block.constant([6, 1, 1]), projected], result)
+      [y, try block.constant([6, 7, 1, 1], type), projected, try block.constant([6, 1, 1])], result)
     let before = try block.run(result)
     ProjectionFolding.apply(to: &block.program)
     #expect(block.program.steps.count == 3)
-    #expect(block.program.steps[2].inputs[0]?.shape == [images, 12, 4, 3])
-    try expectSame(before, try block.run(result))
+    let step = try #require(block.program.steps.last)
+    #expect(step.inputs[0]?.shape == [images, 12, 4, 3])
+    let types = try step.problem.outputTypes(
+      of: step.inputs.map { $0.map { TensorType($0.dataType, Shape($0.shape.map { Dimension($0) })) } })
+    #expect(types.map(\.dataType) == [type])
+    try expectSame(before, try block.run(result), type)
   }
 
-  @Test func sumBehindMovesBecomesPartOfTheProduct() throws {
+  @Test(arguments: [DataType.float32, .float16, .bfloat16])
+  func sumBehindMovesBecomesPartOfTheProduct(type: DataType) throws {
     var block = Block()
-    let a = try block.input([12, 5])
+    let source = try block.input([12, 5])
+    let a = try block.activation([12, 5], order: [0, 1], type)
+    block.add(.pointwise(Pointwise(.cast(.operand(0) + .operand(0), type))), [source], a)
     let added = try block.input([3, 4, 7])
-    let product = try block.activation([12, 7], order: [0, 1])
+    let product = try block.activation([12, 7], order: [0, 1], type)
+    var problem = MatrixProduct()
+    problem.epilogue = Self.stored(.operand(0) + .operand(1), [type, .float32], type)
     block.add(
-      .matmul(
-        MatrixProduct(transposesA: false, transposesB: false, epilogue: .operand(0) + .operand(1))),
-      [a, try block.constant([5, 7]), try block.constant([7])], product)
+      .matmul(problem), [a, try block.constant([5, 7], type), try block.constant([7])], product)
     // The product's rows count the second axis first.
     let moved = try #require(product.reshaped([4, 3, 7])).transposed([1, 0, 2])
-    let result = try block.activation([3, 4, 7], order: [0, 1, 2])
-    block.add(.pointwise(Pointwise(.operand(1) + .operand(0))), [moved, added], result)
+    let result = try block.activation([3, 4, 7], order: [0, 1, 2], type)
+    let sum = Self.stored(.operand(1) + .operand(0), [type, .float32], type)
+    block.add(.pointwise(Pointwise(sum)), [moved, added], result)
     let before = try block.run(result)
     EpilogueJoining.apply(to: &block.program)
-    #expect(block.program.steps.count == 1)
-    try expectSame(before, try block.run(result))
+    #expect(block.program.steps.count == 2)
+    try expectSame(before, try block.run(result), type)
   }
 
-  private func expectSame(_ a: [Float], _ b: [Float]) throws {
+  /// The residual's memory takes the result, also where the bias beside it has another type.
+  @Test(arguments: [DataType.float32, .float16, .bfloat16])
+  func residualIsOverwritten(type: DataType) throws {
+    var graph = Graph(name: "test")
+    let x = graph.addInput(name: "x", type: TensorType(type, [4, 8]))
+    func add(_ problem: KernelProblem, _ inputs: [ValueID?]) throws -> ValueID {
+      let types = try problem.outputTypes(of: graph.types(of: inputs))
+      let output = graph.addValue(Value(name: "v\(graph.values.count)", type: types[0]))
+      graph.addNode(
+        Node(
+          name: "n\(graph.nodes.count)", operation: .kernel(problem), inputs: inputs,
+          outputs: [output], origins: []))
+      return output
+    }
+    func constant(_ shape: [Int], _ type: DataType) throws -> ValueID {
+      graph.addConstant(
+        name: "c\(graph.values.count)",
+        try Tensor(numbers: (0..<shape.reduce(1, *)).map(Double.init), dataType: type, shape: shape))
+    }
+    let twice = Self.stored(.operand(0) + .operand(0), [type], type)
+    let residual = try add(.pointwise(Pointwise(twice)), [x])
+    let tripled = Self.stored(.operand(0) + .operand(0) + .operand(0), [type], type)
+    let factor = try add(.pointwise(Pointwise(tripled)), [x])
+    var problem = MatrixProduct()
+    problem.epilogue = Self.stored(
+      .maximum(.operand(0) + .operand(1) + .operand(2), .float(0)), [type, .float32, type], type)
+    let sum = try add(
+      .matmul(problem), [factor, try constant([8, 8], type), try constant([8], .float32), residual])
+    let last = try add(.pointwise(Pointwise(twice)), [sum])
+    graph.outputs = [("y", last)]
+    var options = LoweringOptions()
+    options.worksInPlace = true
+    let program = try GraphLowering.lower(graph, options: options)
+    let step = try #require(program.steps.first { $0.problem.isContraction })
+    #expect(step.inputs[3]?.buffer == step.outputs[0].buffer)
+  }
+
+  private static func stored(
+    _ expression: ScalarExpression, _ types: [DataType], _ result: DataType
+  ) -> ScalarExpression {
+    expression.stored(types, result: result)
+  }
+
+  private func expectSame(_ a: [Double], _ b: [Double], _ type: DataType) throws {
     #expect(a.count == b.count)
-    for (x, y) in zip(a, b) { #expect(abs(x - y) <= 1e-5 * max(1, abs(x))) }
+    let bound: Double =
+      switch type {
+      case .float16: 2e-3
+      case .bfloat16: 1.6e-2
+      default: 1e-5
+      }
+    for (x, y) in zip(a, b) { #expect(abs(x - y) <= bound * max(1, abs(x))) }
   }
 }
 
@@ -71,9 +134,11 @@ private struct Block {
     }
   }
 
-  mutating func activation(_ shape: [Int], order: [Int]) throws -> View {
-    let buffer = program.addBuffer(.activation, byteCount: shape.reduce(4, *))
-    return View(dense: buffer, dataType: .float32, shape: shape, order: order)
+  mutating func activation(
+    _ shape: [Int], order: [Int], _ type: DataType = .float32
+  ) throws -> View {
+    let buffer = program.addBuffer(.activation, byteCount: shape.reduce(type.byteCount, *))
+    return View(dense: buffer, dataType: type, shape: shape, order: order)
   }
 
   mutating func input(_ shape: [Int]) throws -> View {
@@ -85,12 +150,10 @@ private struct Block {
     return view
   }
 
-  mutating func constant(_ shape: [Int]) throws -> View {
-    let tensor = try Tensor(
-      numbers: numbers(shape.reduce(1, *)), dataType: .float32, shape: shape)
+  mutating func constant(_ shape: [Int], _ type: DataType = .float32) throws -> View {
+    let tensor = try Tensor(numbers: numbers(shape.reduce(1, *)), dataType: type, shape: shape)
     let buffer = program.addBuffer(.constant(tensor), byteCount: tensor.byteCount)
-    return View(
-      dense: buffer, dataType: .float32, shape: shape, order: Array(shape.indices))
+    return View(dense: buffer, dataType: type, shape: shape, order: Array(shape.indices))
   }
 
   mutating func add(_ problem: KernelProblem, _ inputs: [View], _ output: View) {
@@ -101,7 +164,7 @@ private struct Block {
   }
 
   /// The elements of a view after all steps, from poisoned memory and always the same inputs.
-  func run(_ result: View) throws -> [Float] {
+  func run(_ result: View) throws -> [Double] {
     var random = Block()
     var memory: [TensorStorage] = []
     for buffer in program.buffers {
@@ -126,6 +189,6 @@ private struct Block {
         outputs: step.outputs.map(address))
     }
     let tensor = try StridedCopy.gather(result, from: UnsafeRawPointer(address(result)))
-    return tensor.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+    return try #require(tensor.numbers())
   }
 }
