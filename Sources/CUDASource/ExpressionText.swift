@@ -36,6 +36,13 @@ extension ScalarExpression {
     operands: [OperandText], indices: [String] = [], prefix: String = "e"
   ) throws(CUDASourceError) -> RenderedExpression {
     var writer = ExpressionWriter(operands: operands, indices: indices, prefix: prefix)
+    // Storing rounds to 16 bits.
+    if case .cast(let inner, let type) = self, type.isSmallFloat {
+      let value = try writer.write(inner)
+      if value.type == .float32 {
+        return RenderedExpression(statements: writer.statements, value: value.text, type: type)
+      }
+    }
     let value = try writer.write(self)
     return RenderedExpression(statements: writer.statements, value: value.text, type: value.type)
   }

@@ -361,8 +361,7 @@ LONE_KERNEL(384) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
               for (int j = 0; j < 8; j++) {
                 const float e0 = own_sums.at[j] + load(x0_at[slot].at[j]);
                 const float e1 = larger(e0, (0.0f));
-                const float e2 = half_to_float(float_to_half((float)e1));
-                result.at[j] = store<half_t>(e2);
+                result.at[j] = store<half_t>(e1);
               }
               store_vector(out + u0 * 64 + column, result);
             }
@@ -706,8 +705,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
                 const float e0 = (float)own_sums.at[j];
                 const float e1 = e0 + load(x0_at[slot].at[j]);
                 const float e2 = larger(e1, (0.0f));
-                const float e3 = half_to_float(float_to_half((float)e2));
-                result.at[j] = store<half_t>(e3);
+                result.at[j] = store<half_t>(e2);
               }
               store_vector(out + u0 * 64 + column, result);
             }
@@ -986,8 +984,7 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
                 const float e2 = (float)load(x0_at[slot].at[j]);
                 const float e3 = e1 + e2;
                 const float e4 = larger(e3, (0.0f));
-                const float e5 = half_to_float(float_to_half((float)e4));
-                result.at[j] = store<half_t>(e5);
+                result.at[j] = store<half_t>(e4);
               }
               store_vector(out + u0 * 64 + column, result);
             }
@@ -1285,8 +1282,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = larger(e1, (0.0f));
-        const float e3 = half_to_float(float_to_half((float)e2));
-        result.at[j] = store<half_t>(e3);
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -1578,8 +1574,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = half_to_float(float_to_half((float)e1));
-        result.at[j] = store<half_t>(e2);
+        result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -1731,8 +1726,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
           const float e2 = (float)load(x0_at[slot].at[j]);
           const float e3 = e1 + e2;
           const float e4 = larger(e3, (0.0f));
-          const float e5 = half_to_float(float_to_half((float)e4));
-          result.at[j] = store<half_t>(e5);
+          result.at[j] = store<half_t>(e4);
         }
         store_vector(out + u0 * 128 + column, result);
       }
@@ -2002,8 +1996,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = larger(e1, (0.0f));
-        const float e3 = half_to_float(float_to_half((float)e2));
-        result.at[j] = store<half_t>(e3);
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -2276,8 +2269,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
-        const float e5 = half_to_float(float_to_half((float)e4));
-        result.at[j] = store<half_t>(e5);
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -2570,8 +2562,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = larger(e1, (0.0f));
-        const float e3 = half_to_float(float_to_half((float)e2));
-        result.at[j] = store<half_t>(e3);
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -2867,8 +2858,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = half_to_float(float_to_half((float)e1));
-        result.at[j] = store<half_t>(e2);
+        result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -3022,8 +3012,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
-        const float e5 = half_to_float(float_to_half((float)e4));
-        result.at[j] = store<half_t>(e5);
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -3296,8 +3285,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = larger(e1, (0.0f));
-        const float e3 = half_to_float(float_to_half((float)e2));
-        result.at[j] = store<half_t>(e3);
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -3574,8 +3562,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
-        const float e5 = half_to_float(float_to_half((float)e4));
-        result.at[j] = store<half_t>(e5);
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 256 + column, result);
     }
@@ -3872,8 +3859,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = larger(e1, (0.0f));
-        const float e3 = half_to_float(float_to_half((float)e2));
-        result.at[j] = store<half_t>(e3);
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4169,8 +4155,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = half_to_float(float_to_half((float)e1));
-        result.at[j] = store<half_t>(e2);
+        result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4413,8 +4398,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
-        const float e5 = half_to_float(float_to_half((float)e4));
-        result.at[j] = store<half_t>(e5);
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4687,8 +4671,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
         const float e0 = (float)total.at[j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = larger(e1, (0.0f));
-        const float e3 = half_to_float(float_to_half((float)e2));
-        result.at[j] = store<half_t>(e3);
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -4965,8 +4948,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
-        const float e5 = half_to_float(float_to_half((float)e4));
-        result.at[j] = store<half_t>(e5);
+        result.at[j] = store<half_t>(e4);
       }
       store_vector(out + u0 * 512 + column, result);
     }
@@ -5016,8 +4998,7 @@ KERNEL(256) reduce_columns(const half_t* __restrict__ x, half_t* y) {
     const unsigned qr1 = result / 512;
     const int q0 = qr1;
     const float value = s / (49.0f);
-    const float e0 = half_to_float(float_to_half((float)value));
-    y[q0 * 512 + q1] = store<half_t>(e0);
+    y[q0 * 512 + q1] = store<half_t>(value);
   }
 }
 

@@ -387,8 +387,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)staged[line * 40 + piece + j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
-        const float e2 = half_to_float(float_to_half((float)e1));
-        result.at[j] = store<half_t>(e2);
+        result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 96 + column, result);
     }
@@ -700,8 +699,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = (float)load(x1_at[slot].at[j]);
         const float e3 = e1 + e2;
-        const float e4 = half_to_float(float_to_half((float)e3));
-        result.at[j] = store<half_t>(e4);
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 32 + column, result);
     }
@@ -843,8 +841,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         const float e0 = (float)staged[line * 40 + piece + j];
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = gaussian_unit(e1);
-        const float e3 = half_to_float(float_to_half((float)e2));
-        result.at[j] = store<half_t>(e3);
+        result.at[j] = store<half_t>(e2);
       }
       store_vector(out + u0 * 128 + column, result);
     }
@@ -989,8 +986,7 @@ KERNEL(128) contraction(const half_t* __restrict__ a, const half_t* __restrict__
         const float e1 = e0 + load(x0_at[slot].at[j]);
         const float e2 = (float)load(x1_at[slot].at[j]);
         const float e3 = e1 + e2;
-        const float e4 = half_to_float(float_to_half((float)e3));
-        result.at[j] = store<half_t>(e4);
+        result.at[j] = store<half_t>(e3);
       }
       store_vector(out + u0 * 32 + column, result);
     }
