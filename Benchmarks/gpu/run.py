@@ -138,7 +138,9 @@ def main():
     p.add_argument("--errors", nargs="*", default=["fp32", "tf32", "fp16"])
     p.add_argument("--seeds", type=int, default=1)
     p.add_argument("--tool", nargs="*", default=[])
+    p.add_argument("--columns", help="of our own benchmark, such as native,fp16; by default native, fp32 and the precision")
     a = p.parse_args()
+    if a.columns: a.tool += ["--modes", a.columns]
     if "selftest" not in a.skip: selftest(a.cases)
     if "models" not in a.skip: models(a.zoo, a.errors, a.seeds)
     ours = bench(a.models, a.batch, a.precision, a.tool) if "bench" not in a.skip else {}

@@ -88,6 +88,12 @@ package enum Prelude {
     template <> struct Store<bfloat_t> { static DEVICE bfloat_t of(float x) { bfloat_t r; r.bits = float_to_bfloat(x); return r; } };
     template <> struct Store<bool_t> { static DEVICE bool_t of(bool x) { bool_t r; r.bits = x ? 1 : 0; return r; } };
     template <class T, class S> DEVICE T store(S x) { return Store<T>::of(x); }
+    /* A vector that is moved in several pieces. */
+    template <int N, int piece, class T> DEVICE Vector<T, N> load_pieces(const T* p) {
+      Vector<T, N> v;
+      for (int i = 0; i < N; i += piece) *(Vector<T, piece>*)(v.at + i) = load_vector<piece>(p + i);
+      return v;
+    }
     /* The first `count` elements of a vector that may not be whole. */
     template <int N, class T> DEVICE Vector<T, N> load_partial(const T* p, int count) {
       Vector<T, N> v;

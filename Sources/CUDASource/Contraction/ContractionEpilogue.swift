@@ -122,6 +122,8 @@ struct ContractionEpilogue: Sendable {
 struct EpilogueText {
   let epilogue: ContractionEpilogue
   let vector: Int
+  /// The numbers of operands that are the same for all vectors of a thread, which `commonLoads` loads.
+  var common: Set<Int> = []
 
   private var space: IndexSpace {
     IndexSpace(
@@ -130,8 +132,8 @@ struct EpilogueText {
 
   /// Declares room for the operands of `count` vectors.
   func declarations(count: Int) -> [String] {
-    epilogue.operands.map { operand in
-      "Vector<\(operand.storage), \(width(operand))> \(operand.name)_at[\(count)];"
+    epilogue.operands.enumerated().map { index, operand in
+      "Vector<\(operand.storage), \(width(operand))> \(operand.name)_at[\(common.contains(index) ? 1 : count)];"
     }
   }
 
@@ -142,9 +144,17 @@ struct EpilogueText {
 
   /// Statements that load the operands of vector `slot` for row `row` and columns from `column`.
   func loads(slot: String) -> [String] {
-    guard !epilogue.operands.isEmpty else { return [] }
+    loads(slot: slot, epilogue.operands.indices.filter { !common.contains($0) })
+  }
+
+  /// Statements that load what all vectors of a thread share, for any row `row` and columns from `column`.
+  var commonLoads: [String] { loads(slot: "0", common.sorted()) }
+
+  private func loads(slot: String, _ numbers: [Int]) -> [String] {
+    guard !numbers.isEmpty else { return [] }
     var lines = space.coordinates(of: "row", prefix: "u")
-    for (index, operand) in epilogue.operands.enumerated() {
+    for index in numbers {
+      let operand = epilogue.operands[index]
       let place =
         "\(operand.name) + \(space.offset(view: index, prefix: "u")) + "
         + IndexText.sum([(text: "column", factor: operand.columnStride)])
@@ -178,8 +188,9 @@ struct EpilogueText {
     lines.append("Vector<\(output.storage), \(vector)> result;")
     lines.append("#pragma unroll")
     lines.append("for (int j = 0; j < \(vector); j++) {")
-    let values = epilogue.operands.map {
-      "load(\($0.name)_at[\(slot)].at[\(width($0) == 1 ? "0" : "j")])"
+    let values = epilogue.operands.enumerated().map { index, operand in
+      let place = common.contains(index) ? "0" : slot
+      return "load(\(operand.name)_at[\(place)].at[\(width(operand) == 1 ? "0" : "j")])"
     }
     let texts =
       [OperandText(sum, epilogue.sumType)]

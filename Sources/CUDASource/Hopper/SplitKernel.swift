@@ -28,7 +28,16 @@ struct SplitKernel {
     return vector
   }
   private var writer: EpilogueText {
-    EpilogueText(epilogue: contraction.epilogue, vector: vector)
+    EpilogueText(epilogue: contraction.epilogue, vector: vector, common: columnOperands)
+  }
+  /// Operands that do not differ between rows, where all vectors of a thread are of the same columns.
+  private var columnOperands: Set<Int> {
+    guard 128 % (columns / vector) == 0 else { return [] }
+    let epilogue = contraction.epilogue
+    return Set(
+      epilogue.operands.indices.filter { index in
+        zip(epilogue.rows, epilogue.operands[index].rowStrides).allSatisfy { $0 == 1 || $1 == 0 }
+      })
   }
   private var vectors: Int { ownRows * columns / vector }
   private var slots: Int { ceilingQuotient(vectors, 128) }
@@ -131,7 +140,16 @@ struct SplitKernel {
     text.line("wait_for_predecessor();")
     if !contraction.epilogue.operands.isEmpty {
       text.lines(writer.declarations(count: slots))
-      eachSlot(&text) { $0.lines(writer.loads(slot: "slot")) }
+      if !columnOperands.isEmpty {
+        text.block("") { text in
+          text.line(
+            "const int row = 0, column = n0 + threadIdx.x % \(columns / vector) * \(vector);")
+          text.block("if (column < \(problem.columns))") { $0.lines(writer.commonLoads) }
+        }
+      }
+      if columnOperands.count < contraction.epilogue.operands.count {
+        eachSlot(&text) { $0.lines(writer.loads(slot: "slot")) }
+      }
     }
     text.line("\(sum) sums[\(columns / 2)];")
     text.line("int stage = 0, before = 0;")

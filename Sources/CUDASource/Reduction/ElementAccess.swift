@@ -26,25 +26,32 @@ struct ElementAccess: Hashable, Sendable {
   var width: Int
   /// Between neighbours, in elements.
   var stride: Int
-  /// Whether the neighbours move together.
-  var isVector: Bool
+  /// Neighbours that one load or store moves.
+  private let piece: Int
 
   init(_ operand: KernelOperand, width: Int, stride: Int, vectorWidth: Int) {
     self.operand = operand
     self.width = width
     self.stride = stride
-    isVector = width > 1 && stride == 1 && vectorWidth >= width
+    let isDivided = width > 1 && stride == 1 && width % max(min(vectorWidth, width), 1) == 0
+    piece = isDivided ? min(vectorWidth, width) : 1
   }
+
+  /// Whether all neighbours move together.
+  var isVector: Bool { width > 1 && piece == width }
+  /// Whether `load` gives all neighbours.
+  private var holdsVector: Bool { piece > 1 }
 
   /// The type of what `load` gives, where it fits into a variable.
   var variableType: String? {
-    if isVector { return "Vector<\(operand.storage), \(width)>" }
+    if holdsVector { return "Vector<\(operand.storage), \(width)>" }
     return width == 1 || stride == 0 ? operand.storage : nil
   }
 
   /// What reads the neighbours at an offset; a pointer where they do not fit into a variable.
   func load(_ offset: String) -> String {
     if isVector { return "load_vector<\(width)>(\(operand.name) + (\(offset)))" }
+    if holdsVector { return "load_pieces<\(width), \(piece)>(\(operand.name) + (\(offset)))" }
     if variableType != nil { return "\(operand.name)[\(offset)]" }
     return "\(operand.name) + (\(offset))"
   }
@@ -55,13 +62,13 @@ struct ElementAccess: Hashable, Sendable {
 
   /// Neighbour `j` of what `load` gave, in the type that arithmetic is done in.
   func element(_ variable: String) -> String {
-    if isVector { return "load(\(variable).at[j])" }
+    if holdsVector { return "load(\(variable).at[j])" }
     if variableType != nil { return "load(\(variable))" }
     return "load(\(variable)[j * \(stride)])"
   }
 
   var bytesInRegisters: Int {
-    variableType == nil ? 0 : operand.view.dataType.byteCount * (isVector ? width : 1)
+    variableType == nil ? 0 : operand.view.dataType.byteCount * (holdsVector ? width : 1)
   }
 }
 

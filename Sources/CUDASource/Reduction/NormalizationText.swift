@@ -140,7 +140,7 @@ struct NormalizationText: Sendable {
     let accesses = step.result(width: width).operands.map(\.access)
     return isResident && threads <= 512 && !accesses.isEmpty
       && accesses.allSatisfy { $0.variableType != nil }
-      && accesses.reduce(0) { $0 + $1.bytesInRegisters } * residents <= 96
+      && accesses.reduce(0) { $0 + $1.bytesInRegisters } * residents <= 128
   }
 
   /// Reads the elements of a thread, where it keeps them.

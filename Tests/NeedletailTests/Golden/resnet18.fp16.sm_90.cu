@@ -1210,16 +1210,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[8];
-  #pragma unroll
-  for (int slot = 0; slot < 8; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 16, piece = index % 16 * 8;
-    const int row = m0 + rank * 64 + line, column = n0 + piece;
-    if (row < 6272 && column < 128) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 128) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -1280,7 +1277,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
@@ -1503,16 +1500,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[8];
-  #pragma unroll
-  for (int slot = 0; slot < 8; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 16, piece = index % 16 * 8;
-    const int row = m0 + rank * 64 + line, column = n0 + piece;
-    if (row < 6272 && column < 128) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 128) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -1573,7 +1567,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 128 + column, result);
@@ -1924,16 +1918,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[8];
-  #pragma unroll
-  for (int slot = 0; slot < 8; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 16, piece = index % 16 * 8;
-    const int row = m0 + rank * 64 + line, column = n0 + piece;
-    if (row < 6272 && column < 128) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 128) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -1994,7 +1985,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
@@ -2194,7 +2185,15 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[8];
-  Vector<float, 8> x1_at[8];
+  Vector<float, 8> x1_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 128) {
+      const int u0 = row;
+      ((Vector<float, 4>*)x1_at[0].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[0].at)[1] = load_vector<4>(x1 + 0 + column + 4);
+    }
+  }
   #pragma unroll
   for (int slot = 0; slot < 8; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -2203,8 +2202,6 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 6272 && column < 128) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 128 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -2265,7 +2262,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e1 = e0 + load(x1_at[0].at[j]);
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
@@ -2490,16 +2487,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[4];
-  #pragma unroll
-  for (int slot = 0; slot < 4; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 8, piece = index % 8 * 8;
-    const int row = m0 + rank * 64 + line, column = n0 + piece;
-    if (row < 1568 && column < 256) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 8 * 8;
+    if (column < 256) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[32];
@@ -2560,7 +2554,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
@@ -2785,16 +2779,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[4];
-  #pragma unroll
-  for (int slot = 0; slot < 4; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 16, piece = index % 16 * 8;
-    const int row = m0 + rank * 32 + line, column = n0 + piece;
-    if (row < 1568 && column < 256) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 256) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -2857,7 +2848,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 256 + column, result);
@@ -3211,16 +3202,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[4];
-  #pragma unroll
-  for (int slot = 0; slot < 4; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 16, piece = index % 16 * 8;
-    const int row = m0 + rank * 32 + line, column = n0 + piece;
-    if (row < 1568 && column < 256) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 256) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -3283,7 +3271,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
@@ -3485,7 +3473,15 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[4];
-  Vector<float, 8> x1_at[4];
+  Vector<float, 8> x1_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 256) {
+      const int u0 = row;
+      ((Vector<float, 4>*)x1_at[0].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[0].at)[1] = load_vector<4>(x1 + 0 + column + 4);
+    }
+  }
   #pragma unroll
   for (int slot = 0; slot < 4; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -3494,8 +3490,6 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 1568 && column < 256) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 256 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -3558,7 +3552,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e1 = e0 + load(x1_at[0].at[j]);
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
@@ -3785,16 +3779,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[2];
-  #pragma unroll
-  for (int slot = 0; slot < 2; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 8, piece = index % 8 * 8;
-    const int row = m0 + rank * 32 + line, column = n0 + piece;
-    if (row < 392 && column < 512) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 8 * 8;
+    if (column < 512) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[32];
@@ -3857,7 +3848,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
@@ -4082,16 +4073,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[2];
-  #pragma unroll
-  for (int slot = 0; slot < 2; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 16, piece = index % 16 * 8;
-    const int row = m0 + rank * 16 + line, column = n0 + piece;
-    if (row < 392 && column < 512) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 512) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -4154,7 +4142,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         result.at[j] = store<half_t>(e1);
       }
       store_vector(out + u0 * 512 + column, result);
@@ -4323,7 +4311,15 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[2];
-  Vector<float, 8> x1_at[2];
+  Vector<float, 8> x1_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 4 * 8;
+    if (column < 512) {
+      const int u0 = row;
+      ((Vector<float, 4>*)x1_at[0].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[0].at)[1] = load_vector<4>(x1 + 0 + column + 4);
+    }
+  }
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -4332,8 +4328,6 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 392 && column < 512) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 512 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[16];
@@ -4394,7 +4388,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e1 = e0 + load(x1_at[0].at[j]);
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));
@@ -4597,16 +4591,13 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
     return;
   }
   wait_for_predecessor();
-  Vector<float, 8> x0_at[2];
-  #pragma unroll
-  for (int slot = 0; slot < 2; slot++) {
-    const int index = threadIdx.x + slot * 128;
-    const int line = index / 16, piece = index % 16 * 8;
-    const int row = m0 + rank * 16 + line, column = n0 + piece;
-    if (row < 392 && column < 512) {
+  Vector<float, 8> x0_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 512) {
       const int u0 = row;
-      ((Vector<float, 4>*)x0_at[slot].at)[0] = load_vector<4>(x0 + 0 + column + 0);
-      ((Vector<float, 4>*)x0_at[slot].at)[1] = load_vector<4>(x0 + 0 + column + 4);
+      ((Vector<float, 4>*)x0_at[0].at)[0] = load_vector<4>(x0 + 0 + column + 0);
+      ((Vector<float, 4>*)x0_at[0].at)[1] = load_vector<4>(x0 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -4669,7 +4660,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, hal
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x0_at[slot].at[j]);
+        const float e1 = e0 + load(x0_at[0].at[j]);
         const float e2 = larger(e1, (0.0f));
         result.at[j] = store<half_t>(e2);
       }
@@ -4871,7 +4862,15 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
   }
   wait_for_predecessor();
   Vector<half_t, 8> x0_at[2];
-  Vector<float, 8> x1_at[2];
+  Vector<float, 8> x1_at[1];
+   {
+    const int row = 0, column = n0 + threadIdx.x % 16 * 8;
+    if (column < 512) {
+      const int u0 = row;
+      ((Vector<float, 4>*)x1_at[0].at)[0] = load_vector<4>(x1 + 0 + column + 0);
+      ((Vector<float, 4>*)x1_at[0].at)[1] = load_vector<4>(x1 + 0 + column + 4);
+    }
+  }
   #pragma unroll
   for (int slot = 0; slot < 2; slot++) {
     const int index = threadIdx.x + slot * 128;
@@ -4880,8 +4879,6 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
     if (row < 392 && column < 512) {
       const int u0 = row;
       ((Vector<half_t, 8>*)x0_at[slot].at)[0] = load_vector<8>(x0 + u0 * 512 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[0] = load_vector<4>(x1 + 0 + column + 0);
-      ((Vector<float, 4>*)x1_at[slot].at)[1] = load_vector<4>(x1 + 0 + column + 4);
     }
   }
   float sums[64];
@@ -4944,7 +4941,7 @@ EARLY_KERNEL(160) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, co
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e0 = (float)total.at[j];
-        const float e1 = e0 + load(x1_at[slot].at[j]);
+        const float e1 = e0 + load(x1_at[0].at[j]);
         const float e2 = (float)load(x0_at[slot].at[j]);
         const float e3 = e1 + e2;
         const float e4 = larger(e3, (0.0f));

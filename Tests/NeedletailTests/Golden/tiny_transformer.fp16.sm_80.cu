@@ -237,15 +237,15 @@ KERNEL(32) normalize(const half_t* __restrict__ x, half_t* y, const float* __res
     const int i = first + k * 1 + lane;
      {
       const int g0 = i;
-      const float* o4 = scale + (base2 + g0 * 8);
-      const float* o5 = bias + (base3 + g0 * 8);
+      const Vector<float, 8> o4 = load_pieces<8, 4>(scale + (base2 + g0 * 8));
+      const Vector<float, 8> o5 = load_pieces<8, 4>(bias + (base3 + g0 * 8));
       Vector<half_t, 8> r;
       #pragma unroll
       for (int j = 0; j < 8; j++) {
         const float e = v[k][j];
         const float value = (e - mean) * factor;
-        const float e0 = value * load(o4[j * 1]);
-        const float e1 = e0 + load(o5[j * 1]);
+        const float e0 = value * load(o4.at[j]);
+        const float e1 = e0 + load(o5.at[j]);
         r.at[j] = store<half_t>(e1);
       }
       store_vector(y + (base1 + g0 * 8), r);
