@@ -105,7 +105,8 @@ struct StorageAnalysis: Sendable {
       decisions.append(Decision(treatment: .fixed, reason: .unknown))
       return
     }
-    if isElementwise(problem), node.inputs.allSatisfy({ isInput($0) || known($0).contains(.constant) })
+    if isElementwise(problem),
+      node.inputs.allSatisfy({ isInput($0) || known($0).contains(.constant) })
     {
       inputs.formUnion(node.outputs)
     }

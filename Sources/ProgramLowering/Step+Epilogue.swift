@@ -11,7 +11,8 @@ extension Step {
 
   /// The types that the epilogue's operands have: first that of the factors, whose sums are operand 0.
   var epilogueTypes: [DataType]? {
-    guard let own = problem.ownOperandCount, own <= inputs.count, let first = inputs.first??.dataType,
+    guard let own = problem.ownOperandCount, own <= inputs.count,
+      let first = inputs.first??.dataType,
       let added = types(of: inputs[own...])
     else { return nil }
     return [first] + added
@@ -19,7 +20,8 @@ extension Step {
 
   /// The epilogue in single precision; nil where there is none.
   var singleEpilogue: ScalarExpression? {
-    guard let epilogue = problem.epilogue, let types = epilogueTypes, let output = outputs.first else {
+    guard let epilogue = problem.epilogue, let types = epilogueTypes, let output = outputs.first
+    else {
       return nil
     }
     return epilogue.inSingle(types, result: output.dataType)

@@ -39,7 +39,9 @@ import Testing
     let step = try #require(block.program.steps.last)
     #expect(step.inputs[0]?.shape == [images, 12, 4, 3])
     let types = try step.problem.outputTypes(
-      of: step.inputs.map { $0.map { TensorType($0.dataType, Shape($0.shape.map { Dimension($0) })) } })
+      of: step.inputs.map {
+        $0.map { TensorType($0.dataType, Shape($0.shape.map { Dimension($0) })) }
+      })
     #expect(types.map(\.dataType) == [type])
     try expectSame(before, try block.run(result), type)
   }
@@ -84,7 +86,8 @@ import Testing
     func constant(_ shape: [Int], _ type: DataType) throws -> ValueID {
       graph.addConstant(
         name: "c\(graph.values.count)",
-        try Tensor(numbers: (0..<shape.reduce(1, *)).map(Double.init), dataType: type, shape: shape))
+        try Tensor(numbers: (0..<shape.reduce(1, *)).map(Double.init), dataType: type, shape: shape)
+      )
     }
     let twice = Self.stored(.operand(0) + .operand(0), [type], type)
     let residual = try add(.pointwise(Pointwise(twice)), [x])
@@ -94,7 +97,8 @@ import Testing
     problem.epilogue = Self.stored(
       .maximum(.operand(0) + .operand(1) + .operand(2), .float(0)), [type, .float32, type], type)
     let sum = try add(
-      .matmul(problem), [factor, try constant([8, 8], type), try constant([8], .float32), residual])
+      .matmul(problem),
+      [factor, try constant([8, 8], type), try constant([8], .float32), residual])
     let last = try add(.pointwise(Pointwise(twice)), [sum])
     graph.outputs = [("y", last)]
     var options = LoweringOptions()

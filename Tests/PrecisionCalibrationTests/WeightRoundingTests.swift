@@ -275,7 +275,9 @@ import Testing
       try PrecisionRewriter.apply(graph, try PrecisionPolicy.assign(graph, precision)))
     let format = precision == .fp16 ? Format.float16 : .bfloat16
     for (name, exact, operation) in [("y0", weights, 0), ("y2", filters, 2)] {
-      guard case .kernel(let problem) = graph.liveNodes[operation + 2].node.operation else { continue }
+      guard case .kernel(let problem) = graph.liveNodes[operation + 2].node.operation else {
+        continue
+      }
       let rows = try #require(WeightRows(problem, operand: 1, shape: exact.shape))
       let expected = try WeightRounding(format.narrow, rows).rounded(exact)
       #expect(found[name]?.dataType == (precision == .fp16 ? .float16 : .bfloat16))

@@ -75,7 +75,8 @@ extension Contraction {
   /// Windows over fewer channels than this gather too small pieces.
   private static let fewChannels = 8
 
-  fileprivate mutating func feedRows(_ plan: inout StepPlan, _ divides: Bool) throws(CUDASourceError)
+  fileprivate mutating func feedRows(_ plan: inout StepPlan, _ divides: Bool)
+    throws(CUDASourceError)
     -> ContractionFeed
   {
     let size = type.byteCount

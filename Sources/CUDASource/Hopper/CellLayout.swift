@@ -106,7 +106,8 @@ struct CellLayout: Sendable {
     plan.prepared.append(count * size)
     let place = plan.prepared.count - 1
     plan.preparation.append(
-      launch("weight_cells", weightText(count, tapLength), count: count, .input(1), .prepared(place)))
+      launch(
+        "weight_cells", weightText(count, tapLength), count: count, .input(1), .prepared(place)))
     return place
   }
 

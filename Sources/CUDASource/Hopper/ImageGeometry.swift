@@ -142,7 +142,8 @@ struct ImageGeometry: Sendable {
       text.line("int rest = number / \(Self.vector);")
       text.line("const int near = rest % \(ImageKernel.filters); rest /= \(ImageKernel.filters);")
       text.line(
-        "const int at = rest % \(planes) * \(Self.vector) + number % \(Self.vector); rest /= \(planes);")
+        "const int at = rest % \(planes) * \(Self.vector) + number % \(Self.vector); rest /= \(planes);"
+      )
       text.line("const int cell = rest % \(windowCells); rest /= \(windowCells);")
       text.line("const int row = rest % \(rows.taps); rest /= \(rows.taps);")
       text.line("const int filter = rest / \(parts) * \(ImageKernel.filters) + near;")

@@ -91,7 +91,8 @@ struct ImageKernel {
     text.line("\(sum)* const staged = (\(sum)*)(ring + \(staged - ring));")
     text.line("const int job = blockIdx.x * \(groups) + group;")
     text.line("int rest = job;")
-    text.line("const int left = rest % \(image.sections) * \(image.pixels); rest /= \(image.sections);")
+    text.line(
+      "const int left = rest % \(image.sections) * \(image.pixels); rest /= \(image.sections);")
     text.line("const int begin = rest % \(strips) * \(strip); rest /= \(strips);")
     // Warpgroups of a block have the same filters.
     text.line("const int image = rest % \(image.images);")
