@@ -1,6 +1,6 @@
 package import CUDASource
 import DeviceInterface
-package import ProgramModel
+import ProgramModel
 
 /// The CUDA kernels of a program as text, with the cost model's tactics. No GPU is needed.
 package enum KernelListing {
@@ -8,7 +8,18 @@ package enum KernelListing {
   package static let chips: [String: GPUProperties] = ["sm_80": .a100, "sm_90": .h200]
 
   /// Every step with its launches, then every kernel once, without the prelude that all of them share.
+  ///
+  /// - Parameter context: of an engine on any device.
   package static func text(
+    _ context: ExecutionContext, for gpu: GPUProperties
+  ) throws(NeedletailError) -> String {
+    guard let program = try context.plan.programWithJoinedSums() else {
+      throw NeedletailError(.engine, "the engine has no kernels: all of it runs on the host")
+    }
+    return try text(program, for: gpu)
+  }
+
+  private static func text(
     _ program: Program, for gpu: GPUProperties
   ) throws(NeedletailError) -> String {
     var numbers: [KernelSource: Int] = [:]

@@ -117,19 +117,25 @@ package struct Pipeline: Sendable {
     } catch { throw NeedletailError(.build, error.description) }
   }
 
-  /// A graph of kernels with concrete shapes, ready to run on a device.
-  package func compile(
-    _ graph: Graph, for device: any Device, choosing source: any TacticSource
-  ) throws(NeedletailError) -> CompiledProgram {
+  /// A graph of kernels with concrete shapes as steps.
+  ///
+  /// - Parameter joinsSums: what the device says about it.
+  func lower(_ graph: Graph, joinsSums: Bool) throws(NeedletailError) -> Program {
     var options = LoweringOptions()
     options.worksInPlace = optimizations.contains(.dynamicTensorMemory)
     options.assignsLayouts = optimizations != .native
     options.aliasesConcatenations = optimizations.contains(.dynamicTensorMemory)
-    options.joinsSums = device.joinsSums && optimizations.contains(.layerTensorFusion)
-    let program: Program
-    do { program = try GraphLowering.lower(graph, options: options) } catch {
+    options.joinsSums = joinsSums && optimizations.contains(.layerTensorFusion)
+    do { return try GraphLowering.lower(graph, options: options) } catch {
       throw NeedletailError(.build, error.description)
     }
+  }
+
+  /// A graph of kernels with concrete shapes, ready to run on a device.
+  package func compile(
+    _ graph: Graph, for device: any Device, choosing source: any TacticSource
+  ) throws(NeedletailError) -> CompiledProgram {
+    let program = try lower(graph, joinsSums: device.joinsSums)
     trace?.write("lower", program.description)
     var tuned = try source.choose(for: program, on: device)
     tuned.moveSmallSegmentsToHost(minimumSegmentSize, on: device)

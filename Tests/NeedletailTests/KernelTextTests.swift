@@ -51,8 +51,8 @@ import Testing
     builder.precision = sample.precision
     builder.shapes = sample.shapes
     let engine = try builder.buildNow(try Model(zoo: sample.model, seed: 1))
-    let program = try #require(
-      try engine.makeContext(shapes: sample.shapes).tuned?.tuned.program)
-    return try KernelListing.text(program, for: try #require(KernelListing.chips[sample.chip]))
+    return try KernelListing.text(
+      try engine.makeContext(shapes: sample.shapes),
+      for: try #require(KernelListing.chips[sample.chip]))
   }
 }

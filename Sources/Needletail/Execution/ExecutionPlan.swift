@@ -11,6 +11,7 @@ import TensorModel
 final class ExecutionPlan: Sendable {
   /// The graph with the shapes of the plan.
   let graph: Graph
+  private let pipeline: Pipeline
   let program: PlannedProgram?
   let hostNodes: [HostNode]
   let remainder: Remainder?
@@ -29,6 +30,14 @@ final class ExecutionPlan: Sendable {
     var inputs: [ValueID]
   }
 
+  /// The kernels' part as a device gets it that lets contractions take over what is added to them; nil where there is
+  /// none.
+  func programWithJoinedSums() throws(NeedletailError) -> Program? {
+    let parts = GraphPartition(graph)
+    guard !parts.kernels.isEmpty else { return nil }
+    return try pipeline.lower(parts.programGraph().0, joinsSums: true)
+  }
+
   /// Whether a run is nothing but the program.
   var isProgramOnly: Bool {
     guard let program else { return false }
@@ -39,6 +48,7 @@ final class ExecutionPlan: Sendable {
   init(_ graph: Graph, runtime: Runtime) throws(NeedletailError) {
     let parts = GraphPartition(graph)
     self.graph = graph
+    pipeline = runtime.pipeline
     program = try Self.program(parts, graph, runtime)
     var hosts: [HostNode] = []
     for node in parts.barriers { hosts.append(try HostNode(node, graph: graph, runtime: runtime)) }

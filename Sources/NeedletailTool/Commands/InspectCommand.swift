@@ -78,11 +78,7 @@ struct InspectCommand: ParsableCommand {
     let engine = try calibration.engine(source, common, build, display)
     let context = try engine.makeContext(shapes: common.shapesByName)
     if let kernels, let chip = KernelListing.chips[kernels] {
-      guard let compiled = context.tuned else {
-        throw NeedletailError(.engine, "the engine has no kernels: all of it runs on the host")
-      }
-      let listing = KernelReport(
-        chip: kernels, text: try KernelListing.text(compiled.tuned.program, for: chip))
+      let listing = KernelReport(chip: kernels, text: try KernelListing.text(context, for: chip))
       if common.json { return try Output.json(listing) }
       return Output.line(listing.text)
     }
