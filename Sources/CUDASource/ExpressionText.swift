@@ -7,9 +7,11 @@ package struct RenderedExpression: Sendable {
   /// In the type that arithmetic is done in.
   package var value: String
   package var type: DataType
+  /// The value before it is rounded to 16 bits, which storing does too.
+  var unrounded: String?
 
   /// The value as an element of memory.
-  package var stored: String { "store<\(type.cudaStorage ?? "float")>(\(value))" }
+  package var stored: String { "store<\(type.cudaStorage ?? "float")>(\(unrounded ?? value))" }
 }
 
 /// A value that an expression refers to, as text in the type that arithmetic is done in.
@@ -36,11 +38,12 @@ extension ScalarExpression {
     operands: [OperandText], indices: [String] = [], prefix: String = "e"
   ) throws(CUDASourceError) -> RenderedExpression {
     var writer = ExpressionWriter(operands: operands, indices: indices, prefix: prefix)
-    // Storing rounds to 16 bits.
     if case .cast(let inner, let type) = self, type.isSmallFloat {
       let value = try writer.write(inner)
       if value.type == .float32 {
-        return RenderedExpression(statements: writer.statements, value: value.text, type: type)
+        return RenderedExpression(
+          statements: writer.statements, value: try ScalarFunctionText.cast(value, to: type).text,
+          type: type, unrounded: value.text)
       }
     }
     let value = try writer.write(self)

@@ -56,7 +56,7 @@ package struct GPUProperties: Hashable, Sendable {
       switch type {
       case .float16, .bfloat16: matrixMultiplyAdds
       case .int8, .uint8: matrixMultiplyAdds * 2
-      case .float32 where step.arithmetic == .tensorFloat32: matrixMultiplyAdds / 2
+      case .float32 where step.arithmetic == .tensorFloat32: matrixMultiplyAdds / 3
       default: scalarMultiplyAdds
       }
     return max(step.trafficBytes / memoryBandwidth, step.multiplyAdds / rate)

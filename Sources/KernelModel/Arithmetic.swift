@@ -2,6 +2,6 @@
 package enum Arithmetic: String, Sendable, Hashable, Codable {
   /// In single precision.
   case exact
-  /// Operands may be rounded to TF32, with 10 bits of mantissa; sums stay in single precision.
+  /// Operands may be rounded, to no fewer bits than TF32 has (10 of mantissa); sums stay in single precision.
   case tensorFloat32
 }

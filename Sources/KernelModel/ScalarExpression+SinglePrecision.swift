@@ -21,6 +21,7 @@ extension ScalarExpression {
   ///   - types: of the operands.
   ///   - result: the type of the result.
   package func inSingle(_ types: [DataType], result: DataType) -> ScalarExpression {
+    let singles = types.map { $0.isSixteenBitReal ? .float32 : $0 }
     var body = self
     if case .cast(let inner, result) = self, result.isSixteenBitReal { body = inner }
     return body.rewritten { part in
@@ -29,7 +30,7 @@ extension ScalarExpression {
         .constant(type.rounded(value), .float32)
       case .cast(.cast(_, let type), .float32) where type.isSixteenBitReal: part
       case .cast(let inner, .float32)
-      where inner.dataType(operands: types)?.isRealStorage ?? true:
+      where inner.dataType(operands: singles) == .float32:
         inner
       default: part
       }

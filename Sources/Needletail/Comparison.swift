@@ -27,7 +27,7 @@ package struct Comparison: Sendable {
   package static func tolerance(for precision: Precision) -> Double {
     switch precision {
     case .fp32: 1e-4
-    case .tf32: 1e-3
+    case .tf32: 2e-4
     case .fp16: 3e-3
     case .bf16, .fp8: 2e-2
     case .int8: 5e-2

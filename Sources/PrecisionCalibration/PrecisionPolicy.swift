@@ -8,11 +8,12 @@ package enum PrecisionPolicy {
   ///   - rest: for INT8, what everything else is computed in: FP32, or FP16.
   ///   - table: what calibration has seen of the graph's tensors.
   ///   - excluded: why layers do not get the precision, by the names of nodes.
+  ///   - isBody: whether the graph is a part of a network, whose inputs are not the network's.
   /// - Throws: `PrecisionError` for a precision that engines cannot be built for, or not without a table.
   package static func assign(
     _ graph: Graph, _ precision: Precision, rest: Precision = .fp32,
     table: CalibrationTable? = nil,
-    excluded: [String: PrecisionAssignment.Reason] = [:]
+    excluded: [String: PrecisionAssignment.Reason] = [:], isBody: Bool = false
   ) throws(PrecisionError) -> PrecisionAssignment {
     guard precision.isImplemented else { throw .notImplemented(precision) }
     if precision == .int8 {
@@ -22,7 +23,7 @@ package enum PrecisionPolicy {
         ranges: table.absoluteMaxima)
     }
     let ranges = table?.absoluteMaxima ?? [:]
-    let analysis = storage(graph, precision, ranges)
+    let analysis = storage(graph, precision, ranges, isBody: isBody)
     let entries = graph.liveNodes.enumerated().map { index, item in
       entry(graph, item.node, precision, analysis?.decisions[index])
     }
@@ -30,10 +31,10 @@ package enum PrecisionPolicy {
   }
 
   private static func storage(
-    _ graph: Graph, _ precision: Precision, _ ranges: [String: Double]
+    _ graph: Graph, _ precision: Precision, _ ranges: [String: Double], isBody: Bool = false
   ) -> StorageAnalysis? {
     precision.storageType.flatMap(SixteenBits.init).map {
-      StorageAnalysis(graph, $0, ranges: ranges)
+      StorageAnalysis(graph, $0, ranges: ranges, isBody: isBody)
     }
   }
 

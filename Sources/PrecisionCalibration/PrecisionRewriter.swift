@@ -6,8 +6,9 @@ import TensorModel
 ///
 /// Under 16 bits, layers take and give 16-bit numbers; a value is cast at most once, and only where no
 /// kernel that writes or reads it can do so itself. Inputs and outputs of the graph keep their types, and a
-/// graph that has been rewritten stays as it is. Under TF32, contractions that have this precision are marked. Under INT8, contractions multiply bytes, the values between them are stored as such, and what is
-/// left is as under FP32 or 16 bits.
+/// graph that has been rewritten stays as it is. Under TF32, contractions that have this precision are marked. Under
+/// INT8, contractions multiply bytes, the values between them are stored as such, and what is left is as under FP32 or
+/// 16 bits.
 package enum PrecisionRewriter {
   /// - Parameters:
   ///   - assignment: what `PrecisionPolicy.assign` gave for this very graph.
@@ -45,7 +46,7 @@ package enum PrecisionRewriter {
       for body in control.bodies {
         let assignment: PrecisionAssignment
         do {
-          assignment = try PrecisionPolicy.assign(body, precision.whereNotCalibrated)
+          assignment = try PrecisionPolicy.assign(body, precision.whereNotCalibrated, isBody: true)
         } catch {
           throw GraphError(error.description)
         }

@@ -58,13 +58,14 @@ struct StorageAnalysis: Sendable {
   /// - Parameters:
   ///   - ranges: the largest magnitudes that calibration has seen, by value name.
   ///   - isQuantized: whether integers of 8 bits stand for real numbers.
+  ///   - isBody: whether the graph's inputs are not the network's.
   init(
     _ graph: Graph, _ sixteen: SixteenBits, ranges: [String: Double] = [:],
-    isQuantized: Bool = false
+    isQuantized: Bool = false, isBody: Bool = false
   ) {
     self.sixteen = sixteen
     self.isQuantized = isQuantized
-    inputs = Set(graph.inputs)
+    inputs = isBody ? [] : Set(graph.inputs)
     let isStatic = ranges.isEmpty
     staticallyWide =
       isStatic
@@ -158,7 +159,9 @@ struct StorageAnalysis: Sendable {
     .measured(tensor: overflow.name, overflow.magnitude, sixteen.dataType)
   }
 
-  private func isInput(_ value: ValueID?) -> Bool { value.map(inputs.contains) ?? true }
+  /// Whether a value is an input of the network, or computed of inputs and constants element by element; an absent
+  /// one is no obstacle.
+  func isInput(_ value: ValueID?) -> Bool { value.map(inputs.contains) ?? true }
 
   private func isElementwise(_ problem: KernelProblem) -> Bool {
     switch problem {
@@ -171,10 +174,12 @@ struct StorageAnalysis: Sendable {
   private func productsOfInputs(
     _ problem: KernelProblem, _ node: Node, _ graph: Graph
   ) -> Int? {
-    guard node.inputs.count > 1, let weights = node.inputs[1], isInput(node.inputs[0]),
+    guard node.inputs.count > 1, let weights = node.inputs[1], let x = node.inputs[0], isInput(x),
       let shape = graph[weights].constant?.shape
     else { return nil }
-    return WeightRows(problem, operand: 1, shape: shape)?.depth
+    return WeightRows(problem, operand: 1, shape: shape).map {
+      $0.depth * ($0.phases.map(\.count).max() ?? 1)
+    }
   }
 
   // MARK: Traits

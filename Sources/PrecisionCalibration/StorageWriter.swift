@@ -171,7 +171,9 @@ struct StorageWriter {
     var isResultSixteen = false
     if let output = node.outputs.first, isReal(output) {
       isResultSixteen = storesSixteen(output, problem, treatment)
-      if !isResultSixteen, treatment.givesSingle || analysis.needsSingle(output) {
+      if !isResultSixteen,
+        treatment.givesSingle || analysis.needsSingle(output) || analysis.isInput(output)
+      {
         keptSingle.insert(output)
       }
     }
@@ -203,6 +205,8 @@ struct StorageWriter {
       problem.epilogue != nil || { if case .pointwise = problem { true } else { false } }()
     guard canCast else { return false }
     if treatment.givesSingle || analysis.needsSingle(output) { return demand.isSixteenOnly }
+    // Products of the network's inputs want them as they are.
+    if analysis.isInput(output), demand.needsSingle > 0 { return false }
     return demand.wantsSixteen || !demand.wantsSingle
   }
 

@@ -19,18 +19,37 @@ package enum EpilogueJoining {
 
   private static func join(_ program: Program, _ index: Int) -> (product: Int, step: Step)? {
     let step = program.steps[index]
-    guard case .pointwise(let pointwise) = step.problem, step.outputs.count == 1,
-      let types = step.types(of: step.inputs[...])
-    else { return nil }
-    let sum = pointwise.expression.inSingle(types, result: step.outputs[0].dataType)
-    guard isSum(sum) else { return nil }
+    guard case .pointwise(let pointwise) = step.problem, step.outputs.count == 1 else { return nil }
     for case let view? in step.inputs {
       guard let product = onlyWriter(program, of: view, readBy: index),
+        let sum = Sum(program.steps[product], step, pointwise.expression),
         let joined = joined(program.steps[product], step, sum, reading: view)
       else { continue }
       return (product, joined)
     }
     return nil
+  }
+
+  /// What a product's epilogue and a sum of its results are to become.
+  private struct Sum {
+    var expression: ScalarExpression
+    var epilogue: ScalarExpression
+    /// Whether both are in single precision, in which sums of 16-bit numbers are computed.
+    var isSingle: Bool
+
+    init?(_ product: Step, _ sum: Step, _ expression: ScalarExpression) {
+      if let epilogue = product.singleEpilogue, isSum(epilogue),
+        let types = sum.types(of: sum.inputs[...])
+      {
+        let single = expression.inSingle(types, result: sum.outputs[0].dataType)
+        if isSum(single) {
+          (self.expression, self.epilogue, isSingle) = (single, epilogue, true)
+          return
+        }
+      }
+      guard isSum(expression), let epilogue = product.problem.epilogue else { return nil }
+      (self.expression, self.epilogue, isSingle) = (expression, epilogue, false)
+    }
   }
 
   private static func isSum(_ expression: ScalarExpression) -> Bool {
@@ -60,16 +79,14 @@ package enum EpilogueJoining {
     return writer
   }
 
-  /// - Parameters:
-  ///   - expression: the sum, in single precision.
-  ///   - view: the product's results as the sum reads them.
+  /// - Parameter view: the product's results as the sum reads them.
   private static func joined(
-    _ product: Step, _ sum: Step, _ expression: ScalarExpression, reading view: View
+    _ product: Step, _ sum: Step, _ joined: Sum, reading view: View
   ) -> Step? {
     let rank = view.rank
     guard rank >= 2, view.shape == sum.outputs[0].shape, view.offset == 0,
       view.shape[rank - 1] == product.outputs[0].shape[1], view.isContiguous(along: rank - 1),
-      let epilogue = product.singleEpilogue, let a = product.inputs[0]
+      let a = product.inputs[0]
     else { return nil }
     // The product's rows as the axes of the view, in the order in which they lie in memory.
     let order =
@@ -89,19 +106,22 @@ package enum EpilogueJoining {
     var terms: [ScalarExpression] = []
     for case let operand? in sum.inputs {
       if operand == view {
-        terms.append(epilogue)
+        terms.append(joined.epilogue)
         continue
       }
       step.inputs.append(
         operand.rank < 2 ? operand : operand.expanded(to: view.shape).transposed(order))
       terms.append(.operand(step.inputs.count - 2))
     }
-    guard terms.count == sum.inputs.count, terms.count(where: { $0 == epilogue }) == 1 else {
+    guard terms.count == sum.inputs.count, terms.count(where: { $0 == joined.epilogue }) == 1 else {
       return nil
     }
-    guard let types = step.epilogueTypes else { return nil }
-    step.problem.epilogue = expression.substituting(terms)
-      .stored(types, result: step.outputs[0].dataType)
+    var epilogue = joined.expression.substituting(terms)
+    if joined.isSingle {
+      guard let types = step.epilogueTypes else { return nil }
+      epilogue = epilogue.stored(types, result: step.outputs[0].dataType)
+    }
+    step.problem.epilogue = epilogue
     step.origins += sum.origins.filter { !step.origins.contains($0) }
     return step
   }

@@ -40,7 +40,7 @@ package enum ProjectionFolding {
         let y = pointwiseInput(program, program.steps[projection]), y.buffer != x.buffer,
         y.dataType == x.dataType, y.shape[2...] == x.shape[2...], y.shape[0] == x.shape[0],
         program.steps[projection].arithmetic == step.arithmetic,
-        let terms = sumTerms(program.steps[projection].singleEpilogue),
+        let added = program.steps[projection].singleEpilogue, let terms = sumTerms(added),
         let second = program.constant(program.steps[projection].inputs[1]),
         let weights = joined(first, second)
       else { continue }
@@ -82,10 +82,10 @@ package enum ProjectionFolding {
   }
 
   /// The terms of an epilogue beside the products, where it is nothing but their sum.
-  private static func sumTerms(_ epilogue: ScalarExpression?) -> [ScalarExpression]? {
+  private static func sumTerms(_ epilogue: ScalarExpression) -> [ScalarExpression]? {
     var terms: [ScalarExpression] = []
     var products = 0
-    var pending = [epilogue ?? .operand(0)]
+    var pending = [epilogue]
     while let term = pending.popLast() {
       switch term {
       case .binary(.add, let a, let b): pending += [a, b]
@@ -155,6 +155,7 @@ package enum ProjectionFolding {
       if number == match.position - 1 { return added }
       return projection.inputs.count == 2 ? .operand(number - 1) : part
     }
+    // No operand is absent, or there had been no match.
     step.problem.epilogue = joined.stored(
       step.epilogueTypes ?? [], result: step.outputs[0].dataType)
     step.origins += projection.origins.filter { !step.origins.contains($0) }

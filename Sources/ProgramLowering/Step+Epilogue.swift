@@ -24,6 +24,8 @@ extension Step {
     else {
       return nil
     }
+    // Results of reductions have types of their own.
+    if case .reduction = problem { return epilogue }
     return epilogue.inSingle(types, result: output.dataType)
   }
 }

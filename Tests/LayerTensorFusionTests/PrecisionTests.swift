@@ -294,6 +294,49 @@ import Testing
     #expect(try precisions(draft) == [.fp16, .fp16])
   }
 
+  /// Inputs that are scaled first stay in single precision for their products, whoever else reads them.
+  @Test func scaledInputsAreNotRounded() throws {
+    var draft = GraphDraft()
+    let x = draft.input([3, 32])
+    let scaled = try draft.pointwise(.x0 * .float(2) - .float(1), x)
+    let product = try draft.matmul(scaled, try draft.weights([32, 32]))
+    draft.output(try draft.pointwise(.x0 + .operand(1), product, scaled))
+    let graph = try rewritten(draft.graph, .fp16)
+    let node = try #require(
+      graph.liveNodes.map(\.node).first { $0.arithmetic == .tensorFloat32 })
+    let factor = try #require(node.inputs[0])
+    #expect(graph[factor].type?.dataType == .float32)
+    let writer = try #require(graph.liveNodes.map(\.node).first { $0.outputs.contains(factor) })
+    guard case .kernel(.pointwise(let pointwise)) = writer.operation else {
+      Issue.record("\(writer.name) is no sum")
+      return
+    }
+    #expect(pointwise.expression.operands == [0])
+    #expect(graph[try #require(writer.inputs[0])].type?.dataType == .float32)
+  }
+
+  /// Parts of a network have inputs that are not the network's, and transposed convolutions add up taps too.
+  @Test func otherInputsAndManyTapsAreInSixteenBits() throws {
+    var draft = GraphDraft()
+    let x = draft.input([3, 8])
+    draft.output(try draft.matmul(x, try draft.weights([8, 5])))
+    let body = try PrecisionPolicy.assign(draft.graph, .fp16, isBody: true)
+    #expect(body.entries.map(\.precision) == [.fp16])
+    #expect(try precisions(draft) == [.tf32])
+    for (taps, expected) in [(1, Precision.tf32), (3, .fp16)] {
+      var draft = GraphDraft()
+      let image = draft.input([1, 32, 4, 4])
+      let none = [Dimension(0), Dimension(0)]
+      draft.output(
+        try draft.add(
+          .convolution(
+            Convolution(
+              strides: [1, 1], dilations: [1, 1], padsBefore: none, padsAfter: none,
+              isTransposed: true)), [image, try draft.weights([32, 4, taps, taps])]))
+      #expect(try precisions(draft) == [expected], "\(taps)")
+    }
+  }
+
   /// Biases keep single precision; whole tensors are stored in 16 bits, and single numbers are numbers.
   @Test(arguments: [Precision.fp16, .bf16])
   func biasesStayInSinglePrecision(precision: Precision) throws {

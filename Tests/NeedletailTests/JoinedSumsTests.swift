@@ -73,7 +73,7 @@ import Testing
   @Test(arguments: [DataType.float32, .float16, .bfloat16])
   func residualIsOverwritten(type: DataType) throws {
     var graph = Graph(name: "test")
-    let x = graph.addInput(name: "x", type: TensorType(type, [4, 8]))
+    let x = graph.addInput(name: "x", type: TensorType(.float32, [4, 8]))
     func add(_ problem: KernelProblem, _ inputs: [ValueID?]) throws -> ValueID {
       let types = try problem.outputTypes(of: graph.types(of: inputs))
       let output = graph.addValue(Value(name: "v\(graph.values.count)", type: types[0]))
@@ -86,12 +86,15 @@ import Testing
     func constant(_ shape: [Int], _ type: DataType) throws -> ValueID {
       graph.addConstant(
         name: "c\(graph.values.count)",
-        try Tensor(numbers: (0..<shape.reduce(1, *)).map(Double.init), dataType: type, shape: shape)
+        try Tensor(
+          numbers: (0..<shape.reduce(1, *)).map { Double($0 % 5) - 1 }, dataType: type, shape: shape
+        )
       )
     }
+    let residual = try add(
+      .pointwise(Pointwise(Self.stored(.operand(0) + .operand(0), [.float32], type))), [x])
+    let tripled = Self.stored(.operand(0) + .operand(0) + .operand(0), [.float32], type)
     let twice = Self.stored(.operand(0) + .operand(0), [type], type)
-    let residual = try add(.pointwise(Pointwise(twice)), [x])
-    let tripled = Self.stored(.operand(0) + .operand(0) + .operand(0), [type], type)
     let factor = try add(.pointwise(Pointwise(tripled)), [x])
     var problem = MatrixProduct()
     problem.epilogue = Self.stored(
@@ -106,6 +109,45 @@ import Testing
     let program = try GraphLowering.lower(graph, options: options)
     let step = try #require(program.steps.first { $0.problem.isContraction })
     #expect(step.inputs[3]?.buffer == step.outputs[0].buffer)
+    options.worksInPlace = false
+    let apart = try GraphLowering.lower(graph, options: options)
+    for step in apart.steps {
+      #expect(step.inputs.allSatisfy { $0?.buffer != step.outputs[0].buffer })
+    }
+    let found = try [program, apart].map { program -> [Double] in
+      var block = Block()
+      block.program = program
+      return try block.run(program.outputs[0])
+    }
+    try expectSame(found[0], found[1], type)
+  }
+
+  /// A product whose results are rounded or compared before they are added keeps its epilogue as it is.
+  @Test func roundedResultsAreAddedAsTheyAre() throws {
+    for (index, inner) in [
+      ScalarExpression.cast(.cast(.cast(.operand(0), .float32) * .float(3), .int32), .float32)
+        * .float(2),
+      .cast(.binary(.greater, .cast(.operand(0), .float32), .float(0)), .float32)
+        * .cast(.operand(0), .float32),
+    ].enumerated() {
+      var block = Block()
+      let source = try block.input([12, 5])
+      let a = try block.activation([12, 5], order: [0, 1], .float16)
+      block.add(.pointwise(Pointwise(.cast(.operand(0) * .float(4), .float16))), [source], a)
+      let product = try block.activation([12, 7], order: [0, 1], .float16)
+      var problem = MatrixProduct()
+      problem.epilogue = .cast(inner, .float16)
+      block.add(.matmul(problem), [a, try block.constant([5, 7], .float16)], product)
+      let moved = try #require(product.reshaped([4, 3, 7])).transposed([1, 0, 2])
+      let result = try block.activation([3, 4, 7], order: [0, 1, 2], .float16)
+      let added = try block.input([3, 4, 7])
+      let sum = Self.stored(.operand(0) + .operand(1), [.float16, .float32], .float16)
+      block.add(.pointwise(Pointwise(sum)), [moved, added], result)
+      let before = try block.run(result)
+      EpilogueJoining.apply(to: &block.program)
+      try expectSame(before, try block.run(result), .float16)
+      #expect(Set(before.map { Int($0) }).count > 3, "\(index)")
+    }
   }
 
   private static func stored(

@@ -69,6 +69,11 @@ struct ContractionEpilogue: Sendable {
     self.operands = operands
   }
 
+  /// Whether an operand does not differ between rows.
+  func isSameForAllRows(_ place: Place) -> Bool {
+    zip(rows, place.rowStrides).allSatisfy { $0 == 1 || $1 == 0 }
+  }
+
   /// The type that sums are kept in, as text, and their first value.
   var sumStorage: String { sumType == .int32 ? "int32_t" : "float" }
   var zeroSum: String { sumType == .int32 ? "0" : "0.0f" }

@@ -1,5 +1,6 @@
 /// Numbers in single precision as sums of two bfloat16, which tensor cores multiply in three products: 16 bits by 16, to
-/// 2^-16 of each product and with the range of single precision, in half as long again as TF32 takes for 11 bits by 11.
+/// 2^-16 of each product, in half as long again as TF32 takes for 11 bits by 11. The range is that of single precision, but
+/// infinite numbers, and those from 0x1.FFp127 on, give NaN.
 enum DividedNumbers {
   static let text = #"""
     /* Two numbers' high parts, and their low ones; an infinite number's low part is NaN. */

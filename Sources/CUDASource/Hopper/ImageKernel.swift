@@ -313,9 +313,7 @@ struct ImageKernel {
   private var pieces: Int { Self.filters / vector }
   /// Whether no operand differs between pixels, so that a thread needs the same ones for all of its results.
   private var keepsOperands: Bool {
-    contraction.epilogue.operands.allSatisfy { place in
-      zip(contraction.epilogue.rows, place.rowStrides).allSatisfy { $0 == 1 || $1 == 0 }
-    }
+    contraction.epilogue.operands.allSatisfy(contraction.epilogue.isSameForAllRows)
   }
 
   /// Loads what all results of a thread have in common.

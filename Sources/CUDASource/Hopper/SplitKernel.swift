@@ -35,9 +35,7 @@ struct SplitKernel {
     guard 128 % (columns / vector) == 0 else { return [] }
     let epilogue = contraction.epilogue
     return Set(
-      epilogue.operands.indices.filter { index in
-        zip(epilogue.rows, epilogue.operands[index].rowStrides).allSatisfy { $0 == 1 || $1 == 0 }
-      })
+      epilogue.operands.indices.filter { epilogue.isSameForAllRows(epilogue.operands[$0]) })
   }
   private var vectors: Int { ownRows * columns / vector }
   private var slots: Int { ceilingQuotient(vectors, 128) }

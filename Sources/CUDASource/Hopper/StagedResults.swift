@@ -41,9 +41,7 @@ struct StagedResults {
     let vector = epilogue.vector
     self.vector = vector
     writer = EpilogueText(epilogue: epilogue, vector: vector)
-    func isShared(_ place: Place) -> Bool {
-      zip(epilogue.rows, place.rowStrides).allSatisfy { $0.0 == 1 || $0.1 == 0 }
-    }
+    let isShared = epilogue.isSameForAllRows
     func isOwn(_ place: Place) -> Bool {
       !isShared(place) && place.type.byteCount <= 4
         && [4, 8, 16].contains(vector * place.type.byteCount)

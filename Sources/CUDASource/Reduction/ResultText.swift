@@ -41,7 +41,8 @@ struct ResultText: Sendable {
       let rendered = try expression.cudaText(
         operands: try texts(try value(&text), variable))
       text.lines(rendered.statements)
-      let stored = "store<\(type)>(\(rendered.value))"
+      let isSame = rendered.type.cudaStorage == type
+      let stored = isSame ? rendered.stored : "store<\(type)>(\(rendered.value))"
       if output.isVector {
         text.line("r.at[j] = \(stored);")
       } else {

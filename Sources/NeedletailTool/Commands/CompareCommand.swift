@@ -17,7 +17,7 @@ struct CompareCommand: ParsableCommand {
     help: ArgumentHelp(
       "The largest relative error (norm of the difference over norm) of a layer.",
       discussion: """
-        1e-4 for fp32, 1e-3 for tf32, 3e-3 for fp16, 2e-2 for bf16 and 5e-2 for int8 by default.
+        1e-4 for fp32, 2e-4 for tf32, 3e-3 for fp16, 2e-2 for bf16 and 5e-2 for int8 by default.
         """))
   var tolerance: Double?
 
