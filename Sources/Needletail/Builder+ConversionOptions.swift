@@ -4,7 +4,7 @@ import PrecisionCalibration
 public enum PrecisionMode: String, Sendable, Hashable, CaseIterable {
   /// IEEE single precision.
   case fp32 = "FP32"
-  /// Single precision with products of 10 significant bits, on GPUs that have it.
+  /// Single precision with products of at least 11 significant bits, on GPUs that have it.
   case tf32 = "TF32"
   /// IEEE half precision, accumulated in single precision.
   case fp16 = "FP16"

@@ -35,7 +35,7 @@ package enum Precision: String, CaseIterable, Sendable, Hashable, Codable {
   package var summary: String {
     switch self {
     case .fp32: "IEEE single precision"
-    case .tf32: "single precision with products of at least 10 significant bits"
+    case .tf32: "single precision with products of at least 11 significant bits"
     case .fp16: "IEEE half precision, accumulated in single precision"
     case .bf16: "bfloat16, accumulated in single precision"
     case .int8: "8-bit integers with calibrated scales"

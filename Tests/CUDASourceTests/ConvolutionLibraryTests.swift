@@ -221,7 +221,7 @@ import Testing
     }
   }
 
-  /// TF32 is left to kernels, which round; depthwise convolutions are exact in any case.
+  /// TF32 is left to kernels, which keep more bits; depthwise convolutions are exact in any case.
   @Test func computesNothingInTensorFloat() throws {
     var sample = Sample()
     sample.type = .float32
