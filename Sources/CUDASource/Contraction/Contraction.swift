@@ -39,6 +39,8 @@ struct Contraction: Sendable {
   /// Elements that one sum adds, with those that only pad.
   var depth: Int { max(a.depth * taps, b.depth) }
   var isEmpty: Bool { batchCount * rowCount * columns == 0 }
+  /// The numbers of 16 bits that a factor is divided into for tensor cores.
+  var parts: Int { type != .float32 ? 1 : arithmetic == .tensorFloat32 ? 2 : 3 }
 
   var multiplyAdds: Double {
     Double(batchCount) * Double(rowCount) * Double(columns) * Double(depth)

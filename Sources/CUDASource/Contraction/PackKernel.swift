@@ -7,9 +7,11 @@ struct PackKernel {
     case plain
     /// Single precision as two bfloat16 in one word.
     case divided
-    /// The same for matrix instructions that read 32 elements as 32 high parts and 32 low ones, in the order of
-    /// `DividedProducts`.
-    case dividedLines
+    /// The same for matrix instructions that read 32 elements as 32 high parts and 32 low ones, or the middle ones between
+    /// them, in the order of `DividedProducts`.
+    case dividedLines(parts: Int)
+
+    var isDivided: Bool { if case .plain = self { false } else { true } }
   }
 
   private static let threads = 256
@@ -62,7 +64,7 @@ struct PackKernel {
     }
     operand.argument = target
     operand.offset = 0
-    operand.isDivided = form != .plain
+    operand.isDivided = form.isDivided
     var strides: [Int] = []
     var stride = innerLength
     for axis in outer.reversed() {
@@ -110,7 +112,7 @@ struct PackKernel {
     switch form {
     case .plain: "element(\(place))"
     case .divided: "divided_float(element(\(place)))"
-    case .dividedLines: DividedProducts.word(at: place, of: "element")
+    case .dividedLines(let parts): DividedProducts.word(at: place, of: "element", parts)
     }
   }
 

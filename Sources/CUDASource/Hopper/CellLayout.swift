@@ -101,13 +101,14 @@ struct CellLayout: Sendable {
 
   /// Adds the copy of the weights to a plan, in lines of so many elements for each tap; returns its place among
   /// what is prepared.
-  func scheduleWeights(in plan: inout StepPlan, tapLength: Int) -> Int {
-    let count = weights.shape[0] * taps * tapLength
+  func scheduleWeights(in plan: inout StepPlan, tapLength: Int, parts: Int) -> Int {
+    let length = parts > 1 ? DividedProducts.words(tapLength, parts) : tapLength
+    let count = weights.shape[0] * taps * length
     plan.prepared.append(count * size)
     let place = plan.prepared.count - 1
     plan.preparation.append(
       launch(
-        "weight_cells", weightText(count, tapLength), count: count, .input(1), .prepared(place)))
+        "weight_cells", weightText(count, length, parts), count: count, .input(1), .prepared(place)))
     return place
   }
 
@@ -166,7 +167,7 @@ struct CellLayout: Sendable {
     return text.text
   }
 
-  private func weightText(_ count: Int, _ tapLength: Int) -> String {
+  private func weightText(_ count: Int, _ tapLength: Int, _ parts: Int) -> String {
     let type = weights.dataType.cudaStorage ?? "float"
     var text = KernelText()
     text.block(head("weight_cells", type)) { text in
@@ -187,8 +188,7 @@ struct CellLayout: Sendable {
       }
       let at = "number % \(tapLength)"
       let value =
-        weights.dataType == .float32
-        ? DividedProducts.word(at: at, of: "element") : "element(\(at))"
+        parts > 1 ? DividedProducts.word(at: at, of: "element", parts) : "element(\(at))"
       text.line("y[number] = \(value);")
     }
     return text.text

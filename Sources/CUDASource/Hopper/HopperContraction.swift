@@ -31,11 +31,13 @@ struct HopperContraction: Sendable {
   var steps: Int { channelSteps * taps }
   var rowCount: Int { contraction.rowCount }
   var columns: Int { contraction.columns }
+  /// Bytes of one step's depth, of a row and of a column.
+  var rowLine: Int { Self.line }
+  var columnLine: Int { contraction.parts < 3 ? Self.line : stepDepth * 6 }
 
   /// Nil where the copy engine or the matrix units cannot do it.
   init?(_ request: CUDARequest) {
     guard request.gpu.architecture == 90, let contraction = Contraction(request),
-      contraction.type != .float32 || contraction.arithmetic == .tensorFloat32,
       // The copy engine fills with zeros only.
       !contraction.padsWithNumbers,
       contraction.batchCount == 1, !contraction.isEmpty, contraction.a.channels.extent > 0,
@@ -45,7 +47,7 @@ struct HopperContraction: Sendable {
     else { return nil }
     self.contraction = contraction
     (rows, lines) = placed
-    // Numbers of b are divided in two when they are repacked, those of a on their way through registers.
+    // Numbers of b are divided when they are repacked, those of a on their way through registers.
     repacksColumns =
       contraction.type == .float32 || !Self.isInPlace(contraction.b, contraction.type)
     guard !repacksColumns || contraction.b.isConstant else { return nil }
@@ -55,7 +57,6 @@ struct HopperContraction: Sendable {
   /// A convolution of an image of few channels; nil where it is none.
   init?(firstLayer request: CUDARequest) {
     guard request.gpu.architecture == 90, var contraction = Contraction(request),
-      contraction.type != .float32 || contraction.arithmetic == .tensorFloat32,
       !contraction.isEmpty, contraction.epilogue.output.columnStride == 1,
       contraction.epilogue.vector >= 4, let cells = CellLayout(request)
     else { return nil }
@@ -178,15 +179,17 @@ extension HopperContraction {
     var base = TensorMap.Base.input(1)
     var stride = contraction.b.lines[0].stride
     if let cells {
-      base = .prepared(cells.scheduleWeights(in: &plan, tapLength: channels))
-      stride = taps * channels
+      base = .prepared(
+        cells.scheduleWeights(in: &plan, tapLength: channels, parts: contraction.parts))
+      stride = isDivided ? DividedProducts.words(taps * channels, contraction.parts) : taps * channels
     } else if repacksColumns {
       var b = contraction.b
       if isDivided { b.channels.padded = channels }
       var pack = PackKernel(
         contraction.columnType, outer: [b.lines[0]], inner: b.taps + [b.channels])
       pack.innerLength = ceilingQuotient(pack.innerLength * size, 16) * 16 / size
-      pack.form = isDivided ? .dividedLines : .plain
+      pack.form = isDivided ? .dividedLines(parts: contraction.parts) : .plain
+      if isDivided { pack.innerLength = DividedProducts.words(channels * taps, contraction.parts) }
       _ = try pack.schedule(&b, in: &plan)
       guard case .prepared(let place) = b.argument else {
         throw CUDASourceError("b is no constant")
@@ -194,7 +197,13 @@ extension HopperContraction {
       base = .prepared(place)
       stride = pack.innerLength
     }
-    let parts = isDivided ? 2 : 1
+    if contraction.parts == 3 {
+      return TensorMap(
+        base, .bfloat16, extents: [stepDepth, contraction.columns, 3, steps],
+        strides: [stride * size, stepDepth * 2, columnLine],
+        window: .tiled(box: [stepDepth, tileColumns, 3, 1]), swizzle: .bytes64)
+    }
+    let parts = contraction.parts
     return TensorMap(
       base, isDivided ? .bfloat16 : contraction.columnType,
       extents: [channels * parts, taps, contraction.columns],
@@ -258,7 +267,11 @@ extension HopperContraction {
   var prefetchColumns: String { "prefetch_box(&b, \(columnPlace));" }
 
   private var columnPlace: String {
-    "\(contraction.type == .float32 ? "c * 2" : "c"), \(taps > 1 ? "tap" : "0"), n0"
+    if contraction.parts == 3 {
+      let tap = taps > 1 ? "tap * \(channelSteps) + " : ""
+      return "0, n0, 0, \(tap)c / \(stepDepth)"
+    }
+    return "\(contraction.type == .float32 ? "c * 2" : "c"), \(taps > 1 ? "tap" : "0"), n0"
   }
 
   /// Moves the place in the reduction to the next step.

@@ -59,7 +59,14 @@ enum HopperPrelude {
       asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
         :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
     }
+    DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+      asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+        :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+    }
     /* The same box to the cache only. */
+    DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+      asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+    }
     DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
       asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
     }
@@ -107,11 +114,21 @@ enum HopperPrelude {
     /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
        next 32 bytes of each line; 512 more: the next 64 lines. */
     DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+    /* The same with lines of 64 bytes, at a multiple of 512. */
+    DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
     /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
     DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
     DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
     DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
     template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+    template <int N> DEVICE void clear(\#(sum.type) (&d)[N]) {
+      #pragma unroll
+      for (int i = 0; i < N; i++) d[i] = 0;
+    }
+    template <int N> DEVICE void add(\#(sum.type) (&d)[N], const \#(sum.type) (&x)[N]) {
+      #pragma unroll
+      for (int i = 0; i < N; i++) d[i] += x[i];
+    }
     /* Keeps reads of sums below the wait for them. */
     template <int N> DEVICE void hold(\#(sum.type) (&d)[N]) {
       #pragma unroll

@@ -26,7 +26,9 @@ struct HopperTile: Hashable, Sendable {
 
   var rows: Int { blocks * 64 * (alternates ? 1 : groups) }
   var threads: Int { 128 * (groups + 1) }
-  var stageBytes: Int { (rows + columns) * 128 }
+  func stageBytes(_ problem: HopperContraction) -> Int {
+    rows * problem.rowLine + columns * problem.columnLine
+  }
   /// Registers of a thread that multiplies; of 65536, 128 threads keep 40 each.
   var registers: Int { groups == 2 ? 232 : 152 }
 
@@ -36,12 +38,17 @@ struct HopperTile: Hashable, Sendable {
   }
 
   /// The most stages that fit, up to 8.
-  func stages(_ sharedBytes: Int, _ epilogue: ContractionEpilogue) -> Int {
-    min((sharedBytes - otherBytes(epilogue)) / stageBytes, 8)
+  func stages(_ sharedBytes: Int, _ problem: HopperContraction) -> Int {
+    min((sharedBytes - otherBytes(problem.contraction.epilogue)) / stageBytes(problem), 8)
   }
 
-  func sharedBytes(_ stages: Int, _ epilogue: ContractionEpilogue) -> Int {
-    stages * stageBytes + otherBytes(epilogue)
+  func sharedBytes(_ stages: Int, _ problem: HopperContraction) -> Int {
+    stages * stageBytes(problem) + otherBytes(problem.contraction.epilogue)
+  }
+
+  /// Whether a thread's registers hold its sums, those of a step beside them where a factor has three parts.
+  func holds(_ parts: Int) -> Bool {
+    parts < 3 || blocks * columns <= (groups == 2 ? 160 : 96) && (blocks == 1 || columns <= 64)
   }
 
   static let all: [HopperTile] = [
@@ -71,11 +78,16 @@ struct HopperCost {
   private static let copies = 56.0
 
   /// Cycles of one step of the reduction.
-  static func step(rows: Int, columns: Int, isDivided: Bool) -> Double {
+  static func step(rows: Int, columns: Int, _ problem: HopperContraction) -> Double {
     // A matrix instruction reads 64 lines of a and all of b from shared memory.
     let reads = Double(rows / 64 * (64 + columns)) * 128 / 128
-    let multiply = Double(rows * columns * 128) / 2 / products * (isDivided ? 1.5 : 1)
-    return max(multiply, reads, Double((rows + columns) * 128) / copies)
+    // Of numbers in parts, there is half the depth in 128 bytes, and the products of two low parts are left out.
+    let rounds = [1, 1.5, 3][problem.contraction.parts - 1]
+    let multiply = Double(rows * columns * 128) / 2 / products * rounds
+    // Sums of a step are added outside of the matrix units, for which it waits.
+    let add = problem.contraction.parts < 3 ? 0 : Double(columns) * 0.5 + 60
+    let bytes = rows * problem.rowLine + columns * problem.columnLine
+    return max(multiply + add, reads, Double(bytes) / copies)
   }
 
   /// Cycles that the epilogue of so many elements takes when warps hide each other's waits.

@@ -9,13 +9,14 @@ struct PersistentKernel {
   var isBackward = false
 
   private var contraction: Contraction { problem.contraction }
-  private var rowBytes: Int { tile.rows * 128 }
-  private var columnBytes: Int { tile.columns * 128 }
+  private var rowBytes: Int { tile.rows * problem.rowLine }
+  private var columnBytes: Int { tile.columns * problem.columnLine }
+  private var stageBytes: Int { tile.stageBytes(problem) }
   private var columnTiles: Int { ceilingQuotient(problem.columns, tile.columns) }
   private var tiles: Int { ceilingQuotient(problem.rowCount, tile.rows) * columnTiles }
   private var results: StagedResults {
     StagedResults(
-      contraction.epilogue, tile, start: stages * tile.stageBytes, blocks: blocks,
+      contraction.epilogue, tile, start: stages * stageBytes, blocks: blocks,
       isBackward: isBackward)
   }
 
@@ -39,7 +40,7 @@ struct PersistentKernel {
   private func begin(_ text: inout KernelText) {
     text.line("const uint32_t shared = shared_address(dynamic_shared);")
     text.line("const uint32_t shared_b = shared + \(stages * rowBytes);")
-    text.line("const uint32_t full = shared + \(stages * tile.stageBytes + results.bytes);")
+    text.line("const uint32_t full = shared + \(stages * stageBytes + results.bytes);")
     text.line("const uint32_t empty = full + \(8 * stages);")
     if tile.alternates { text.line("const uint32_t turn = empty + \(8 * stages);") }
     let readers = 4 * (tile.alternates ? 1 : tile.groups)
@@ -87,7 +88,7 @@ struct PersistentKernel {
       text.block("for (int step = 0; step < \(problem.steps); step++)") { text in
         text.line("const uint32_t bar = full + 8 * stage;")
         text.line("barrier_wait(empty + 8 * stage, phase);")
-        text.line("barrier_expect(bar, \(tile.stageBytes));")
+        text.line("barrier_expect(bar, \(stageBytes));")
         text.line(problem.copyRows(to: "shared + stage * \(rowBytes)", barrier: "bar"))
         text.line(problem.copyColumns(to: "shared_b + stage * \(columnBytes)", barrier: "bar"))
         problem.advance(&text)
@@ -123,20 +124,24 @@ struct PersistentKernel {
       text.line("products_wait<0>();")
       text.line("if (lane == 0) barrier_arrive(empty + 8 * before);")
       for block in 0..<tile.blocks { text.line("hold(sums[\(block)]);") }
+      divided?.end(&text)
       try results.store(&text)
       if tile.alternates { text.line("seen++;") }
     }
   }
 
+  private var divided: DividedProducts? {
+    contraction.parts == 1
+      ? nil
+      : DividedProducts(
+        parts: contraction.parts, columns: tile.columns, rowBytes: rowBytes, stages: stages,
+        sums: (0..<tile.blocks).map { "sums[\($0)]" })
+  }
+
   private func mainLoop(_ text: inout KernelText) {
     let first = tile.alternates ? "" : " + group * \(tile.blocks * 8192)"
-    if contraction.type == .float32 {
-      DividedProducts(
-        blocks: tile.blocks, rowBytes: rowBytes, columnBytes: columnBytes, stages: stages
-      )
-      .loop(&text, first: "dynamic_shared\(first)", steps: "0", to: "\(problem.steps)") {
-        "sums[\($0)]"
-      }
+    if let divided {
+      divided.loop(&text, first: "dynamic_shared\(first)", steps: "0", to: "\(problem.steps)")
       return
     }
     text.line("#pragma unroll 1")

@@ -26,7 +26,7 @@ struct PersistentTactic: CUDATactic {
     plan.launches.append(
       KernelLaunch(
         try kernel.source, grid: GridSize(kernel.blocks), threads: tile.threads,
-        sharedBytes: tile.sharedBytes(stages, problem.contraction.epilogue),
+        sharedBytes: tile.sharedBytes(stages, problem),
         arguments: [.tensorMap(rows), .tensorMap(columns)]
           + problem.contraction.epilogue.arguments))
     return plan
@@ -40,8 +40,7 @@ struct PersistentTactic: CUDATactic {
     let waves = Double(ceilingQuotient(tiles, request.gpu.multiprocessors))
     let main =
       Double(problem.steps)
-      * HopperCost.step(
-        rows: tile.rows, columns: tile.columns, isDivided: problem.contraction.type == .float32)
+      * HopperCost.step(rows: tile.rows, columns: tile.columns, problem)
     let epilogue = HopperCost.epilogue(tile.rows * tile.columns, problem.contraction)
     // The fewer warps there are beside each other, the less of a wait they hide.
     let cycles =
@@ -56,10 +55,9 @@ struct PersistentTactic: CUDATactic {
     _ problem: HopperContraction, _ request: CUDARequest
   ) -> [PersistentTactic] {
     tiles(problem).compactMap { tile in
-      let stages = tile.stages(
-        request.gpu.sharedBytesPerBlock, problem.contraction.epilogue)
+      let stages = tile.stages(request.gpu.sharedBytesPerBlock, problem)
       let isTooWide = tile.columns > 64 && tile.columns >= 2 * problem.columns
-      guard stages >= 3, !isTooWide else { return nil }
+      guard stages >= 3, !isTooWide, tile.holds(problem.contraction.parts) else { return nil }
       return PersistentTactic(problem: problem, tile: tile, stages: stages)
     }
   }

@@ -14,8 +14,8 @@ struct SplitKernel {
 
   private var contraction: Contraction { problem.contraction }
   private var sum: String { contraction.epilogue.sumStorage }
-  private var rowBytes: Int { Self.rows * 128 }
-  private var columnBytes: Int { columns * 128 }
+  private var rowBytes: Int { Self.rows * problem.rowLine }
+  private var columnBytes: Int { columns * problem.columnLine }
   private var stageBytes: Int { rowBytes + columnBytes }
   /// Floats from one row of sums to the next.
   private var sumsRow: Int { columns + 8 }
@@ -152,14 +152,17 @@ struct SplitKernel {
     text.line("\(sum) sums[\(columns / 2)];")
     text.line("int stage = 0, before = 0;")
     text.line("uint32_t phase = 0;")
-    if contraction.type == .float32 {
-      DividedProducts(blocks: 1, rowBytes: rowBytes, columnBytes: columnBytes, stages: stages)
-        .loop(&text, first: "dynamic_shared", steps: "begin", to: "end") { _ in "sums" }
+    let divided = DividedProducts(
+      parts: contraction.parts, columns: columns, rowBytes: rowBytes, stages: stages,
+      sums: ["sums"])
+    if contraction.parts > 1 {
+      divided.loop(&text, first: "dynamic_shared", steps: "begin", to: "end")
     } else {
       products(&text)
     }
     text.line("products_wait<0>();")
     text.line("hold(sums);")
+    if contraction.parts > 1 { divided.end(&text) }
   }
 
   private func products(_ text: inout KernelText) {

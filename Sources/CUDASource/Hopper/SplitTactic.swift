@@ -46,8 +46,7 @@ struct SplitTactic: CUDATactic {
       splits > 1 ? 1 : gpu.sharedBytesPerMultiprocessor / (kernel.sharedBytes + 1024)
     let rounds = (blocks / Double(max(fit, 1))).rounded(.up)
     let steps = Double(ceilingQuotient(problem.steps, splits))
-    let step = HopperCost.step(
-      rows: Self.rows, columns: columns, isDivided: problem.contraction.type == .float32)
+    let step = HopperCost.step(rows: Self.rows, columns: columns, problem)
     let waiting = 700 / Double(stages) + 60
     let store = HopperCost.epilogue(Self.rows * columns / splits, problem.contraction)
     let join = splits > 1 ? 400 + Double(columns) * pow(Double(splits), 0.7) * 10 : 200
