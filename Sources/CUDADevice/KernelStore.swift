@@ -150,6 +150,6 @@ extension GPUStream {
   ) throws(CUDAError) {
     try self.launch(
       kernel, grid: (launch.grid.x, launch.grid.y, launch.grid.z), threads: launch.threads,
-      sharedBytes: launch.sharedBytes, arguments: arguments)
+      sharedBytes: launch.sharedBytes, clusterSize: launch.clusterSize, arguments: arguments)
   }
 }

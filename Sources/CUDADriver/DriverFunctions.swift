@@ -50,8 +50,7 @@ struct DriverFunctions: Sendable {
   let setFunctionAttribute: @convention(c) (Pointer?, Int32, Int32) -> Status
   let launch:
     @convention(c) (
-      Pointer?, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, Pointer?,
-      UnsafeMutablePointer<UnsafeMutableRawPointer?>?, Pointer?
+      UnsafeRawPointer, Pointer?, UnsafeMutablePointer<Pointer?>?, UnsafeMutablePointer<Pointer?>?
     ) -> Status
 
   let createGraph: @convention(c) (Out<Pointer?>, UInt32) -> Status
@@ -132,7 +131,7 @@ struct DriverFunctions: Sendable {
     unloadModule = try library.function("cuModuleUnload")
     function = try library.function("cuModuleGetFunction")
     setFunctionAttribute = try library.function("cuFuncSetAttribute")
-    launch = try library.function("cuLaunchKernel")
+    launch = try library.function("cuLaunchKernelEx")
     createGraph = try library.function("cuGraphCreate")
     destroyGraph = try library.function("cuGraphDestroy")
     addKernelNode = try library.function("cuGraphAddKernelNode_v2")
@@ -160,6 +159,41 @@ struct KernelNodeParameters {
   var extra: UnsafeMutableRawPointer?
   var kernel: UnsafeMutableRawPointer?
   var context: UnsafeMutableRawPointer?
+}
+
+/// CUlaunchConfig.
+struct LaunchConfiguration {
+  var gridX: UInt32
+  var gridY: UInt32
+  var gridZ: UInt32
+  var blockX: UInt32
+  var blockY: UInt32 = 1
+  var blockZ: UInt32 = 1
+  var sharedBytes: UInt32
+  var stream: UnsafeMutableRawPointer?
+  var attributes: UnsafeRawPointer?
+  var attributeCount: UInt32
+}
+
+/// CUlaunchAttribute for clusters.
+struct ClusterAttribute {
+  /// CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION.
+  static let kind: Int32 = 4
+
+  var kind = ClusterAttribute.kind
+  var padding: UInt32 = 0
+  var size: ClusterSize
+}
+
+/// CUlaunchAttributeValue, a union of 64 bytes, with the blocks of a cluster along each axis.
+struct ClusterSize {
+  var x: UInt32
+  var y: UInt32 = 1
+  var z: UInt32 = 1
+  var padding: UInt32 = 0
+  var rest: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+
+  init(_ blocks: Int) { x = UInt32(blocks) }
 }
 
 /// CUDA_MEMSET_NODE_PARAMS.

@@ -59,13 +59,17 @@ package final class GPUStream: Sendable {
 
   /// Launches one kernel.
   package func launch(
-    _ kernel: Kernel, grid: (Int, Int, Int), threads: Int, sharedBytes: Int,
+    _ kernel: Kernel, grid: (Int, Int, Int), threads: Int, sharedBytes: Int, clusterSize: Int = 1,
     arguments: [KernelValue]
   ) throws(CUDAError) {
     let status = KernelArguments.withPointers(arguments) { pointers in
-      gpu.driver.functions.launch(
-        kernel.handle.pointer, UInt32(grid.0), UInt32(grid.1), UInt32(grid.2), UInt32(threads), 1,
-        1, UInt32(sharedBytes), handle.pointer, pointers, nil)
+      withUnsafePointer(to: ClusterAttribute(size: ClusterSize(clusterSize))) { cluster in
+        var configuration = LaunchConfiguration(
+          gridX: UInt32(grid.0), gridY: UInt32(grid.1), gridZ: UInt32(grid.2),
+          blockX: UInt32(threads), sharedBytes: UInt32(sharedBytes), stream: handle.pointer,
+          attributes: UnsafeRawPointer(cluster), attributeCount: clusterSize > 1 ? 1 : 0)
+        return gpu.driver.functions.launch(&configuration, kernel.handle.pointer, pointers, nil)
+      }
     }
     try gpu.check(status, "launch of '\(kernel.name)'")
   }

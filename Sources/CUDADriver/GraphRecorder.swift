@@ -42,13 +42,10 @@ package struct GraphRecorder: ~Copyable {
     try gpu.check(status, "kernel '\(kernel.name)' in a graph")
     guard let node else { throw CUDAError(.driver, "the driver gave no graph node") }
     if clusterSize > 1 {
-      // CUlaunchAttributeValue is a union of 64 bytes; attribute 4: cluster dimensions.
-      var value = [UInt32](repeating: 0, count: 16)
-      value[0] = UInt32(clusterSize)
-      value[1] = 1
-      value[2] = 1
-      try gpu.check(
-        gpu.driver.functions.setKernelNodeAttribute(node, 4, &value), "cluster of '\(kernel.name)'")
+      let status = withUnsafePointer(to: ClusterSize(clusterSize)) {
+        gpu.driver.functions.setKernelNodeAttribute(node, ClusterAttribute.kind, $0)
+      }
+      try gpu.check(status, "cluster of '\(kernel.name)'")
     }
     if isEarly { try addEarlyEdge(from: predecessors[0].handle.pointer, to: node) }
     kernels.append(kernel)

@@ -57,6 +57,7 @@ package struct GPUProperties: Hashable, Sendable {
       case .float16, .bfloat16: matrixMultiplyAdds
       case .int8, .uint8: matrixMultiplyAdds * 2
       case .float32 where step.arithmetic == .tensorFloat32: matrixMultiplyAdds / 3
+      case .float32 where architecture == 90: max(scalarMultiplyAdds, matrixMultiplyAdds / 6)
       default: scalarMultiplyAdds
       }
     return max(step.trafficBytes / memoryBandwidth, step.multiplyAdds / rate)

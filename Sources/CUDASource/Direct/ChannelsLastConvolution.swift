@@ -29,14 +29,16 @@ struct ChannelsLastConvolution: CUDATactic {
         if tactic.registers <= 224 { result.append(tactic) }
       }
     }
-    return Array(result.sorted { $0.estimate(request) < $1.estimate(request) }.prefix(7))
+    return Array(result.sorted { $0.estimate(request) < $1.estimate(request) }.prefix(9))
   }
 
   private static func tiles(_ step: ConvolutionStep) -> [(Int, Int)] {
     let height = step.output.shape[2], width = step.output.shape[3]
     let isSmall = step.groupInputs == 1 && step.geometry.taps <= 9 && !step.isTransposed
     var tiles = [(1, 1), (1, 2), (1, 4)]
-    tiles += isSmall ? [(2, 2), (2, 4), (4, 2)] : [(1, 8)]
+    tiles +=
+      isSmall
+      ? [(2, 2), (2, 4), (4, 2), (4, 4), (7, 1), (7, 2), (8, 2), (8, 4), (14, 2)] : [(1, 8)]
     return tiles.filter { $0.0 <= height && $0.1 < 2 * width }
   }
 
@@ -77,8 +79,16 @@ struct ChannelsLastConvolution: CUDATactic {
   private var span: Int {
     step.isTransposed ? columns : step.geometry.span(1, windows: columns)
   }
+  /// Whether rows of outputs are stored as soon as their sums are complete.
+  private var storesEarly: Bool { rows > 1 && chunk == step.groupInputs && !step.isTransposed }
   private var registers: Int {
-    40 + rows * columns * vector + span * inputs + 3 * vector
+    guard storesEarly else {
+      return 40 + rows * columns * vector + span * inputs + 3 * vector
+    }
+    let geometry = step.geometry
+    let reach = (geometry.kernel[0] - 1) * geometry.dilations[0]
+    let live = min(rows, reach / geometry.strides[0] + 1)
+    return 24 + live * columns * vector + span * inputs + geometry.taps * vector
   }
 
   func estimate(_ request: CUDARequest) -> Double {
@@ -130,27 +140,34 @@ struct ChannelsLastConvolution: CUDATactic {
       kernel.line("const int base = m / \(step.groupOutputs) * \(step.groupInputs);")
       if chunk < step.groupInputs {
         kernel.line("#pragma unroll 1")
-        kernel.block("for (int c = 0; c < \(step.groupInputs); c += \(chunk))") { chunkText(&$0) }
+        try kernel.block("for (int c = 0; c < \(step.groupInputs); c += \(chunk))") {
+          (kernel) throws(CUDASourceError) in try chunkText(&kernel)
+        }
       } else {
         kernel.line("const int c = 0;")
-        chunkText(&kernel)
+        try chunkText(&kernel)
       }
-      try results(&kernel)
+      if !storesEarly {
+        kernel.line("#pragma unroll")
+        try kernel.block("for (int t = 0; t < \(rows); t++)") {
+          (kernel) throws(CUDASourceError) in try results(&kernel)
+        }
+      }
     }
     return kernel.text
   }
 
-  private func chunkText(_ kernel: inout KernelText) {
+  private func chunkText(_ kernel: inout KernelText) throws(CUDASourceError) {
     let offset = DirectText.offset(step.x, ["n", "(base + c)", "0", "0"])
     kernel.line("const \(DirectText.storage(step.x.dataType))* source = x + \(offset);")
     kernel.line(
       "const \(DirectText.storage(step.weights.dataType))* filter = w + c * \(step.output.shape[1]) + m;"
     )
-    if step.isTransposed { transposedTaps(&kernel) } else { taps(&kernel) }
+    if step.isTransposed { transposedTaps(&kernel) } else { try taps(&kernel) }
   }
 
   /// Rows of x one after the other: each is loaded once and given to every output that it meets.
-  private func taps(_ kernel: inout KernelText) {
+  private func taps(_ kernel: inout KernelText) throws(CUDASourceError) {
     let geometry = step.geometry
     let lines = geometry.span(0, windows: rows), products = vector * columns * rows
     let isLong = geometry.taps * chunk * products > 2400
@@ -158,7 +175,8 @@ struct ChannelsLastConvolution: CUDATactic {
     let isLoop = isLong && rows == 1
     kernel.line(isLoop ? "#pragma unroll 1" : "#pragma unroll")
     let count = rows == 1 ? geometry.kernel[0] : lines
-    kernel.block("for (int line = 0; line < \(count); line++)") { kernel in
+    try kernel.block("for (int line = 0; line < \(count); line++)") {
+      (kernel) throws(CUDASourceError) in
       let advance = rows == 1 ? geometry.dilations[0] : 1
       kernel.line(
         "const int i = top * \(geometry.strides[0]) - \(geometry.pads[0]) + line * \(advance);")
@@ -168,6 +186,13 @@ struct ChannelsLastConvolution: CUDATactic {
       if skips { kernel.line("if (!(\(inside))) continue;") }
       load(&kernel, row: skips ? "" : inside + " && ")
       outputs(&kernel)
+      guard storesEarly else { return }
+      let reach = (geometry.kernel[0] - 1) * geometry.dilations[0]
+      let isLast = "line >= \(reach) && (line - \(reach)) % \(geometry.strides[0]) == 0"
+      try kernel.block("if (\(isLast))") { (kernel) throws(CUDASourceError) in
+        kernel.line("const int t = (line - \(reach)) / \(geometry.strides[0]);")
+        try results(&kernel)
+      }
     }
   }
 
@@ -268,20 +293,18 @@ struct ChannelsLastConvolution: CUDATactic {
     }
   }
 
+  /// Stores the row `t` of the outputs.
   private func results(_ kernel: inout KernelText) throws(CUDASourceError) {
     let advance = step.isTransposed ? step.geometry.strides[1] : 1
     kernel.line("#pragma unroll")
-    try kernel.block("for (int t = 0; t < \(rows); t++)") { kernel throws(CUDASourceError) in
-      kernel.line("#pragma unroll")
-      try kernel.block("for (int j = 0; j < \(columns); j++)") { kernel throws(CUDASourceError) in
-        kernel.line("const int h = top + t, o = left + j * \(advance);")
-        kernel.line(
-          "if (h >= \(step.output.shape[2]) || o >= \(step.output.shape[3])) continue;")
-        kernel.lines(
-          try step.epilogue.store(
-            step.accumulator.value("sum[t][j][v]"), width: vector, along: 1,
-            at: ["n", "m", "h", "o"]))
-      }
+    try kernel.block("for (int j = 0; j < \(columns); j++)") { kernel throws(CUDASourceError) in
+      kernel.line("const int h = top + t, o = left + j * \(advance);")
+      kernel.line(
+        "if (h >= \(step.output.shape[2]) || o >= \(step.output.shape[3])) continue;")
+      kernel.lines(
+        try step.epilogue.store(
+          step.accumulator.value("sum[t][j][v]"), width: vector, along: 1,
+          at: ["n", "m", "h", "o"]))
     }
   }
 }

@@ -108,7 +108,8 @@ struct CellLayout: Sendable {
     let place = plan.prepared.count - 1
     plan.preparation.append(
       launch(
-        "weight_cells", weightText(count, length, parts), count: count, .input(1), .prepared(place)))
+        "weight_cells", weightText(count, length, parts), count: count, .input(1), .prepared(place))
+    )
     return place
   }
 

@@ -75,7 +75,9 @@ struct DividedProducts {
     if addsSteps, sets == 1 { addStep(&text, begin) }
     divide(&text, set, first)
     if addsSteps, sets > 1 { addStep(&text, begin) }
-    text.line("const uint64_t y = \(addsSteps ? "narrow_" : "")tile_descriptor(shared_b + stage * \(columnBytes));")
+    text.line(
+      "const uint64_t y = \(addsSteps ? "narrow_" : "")tile_descriptor(shared_b + stage * \(columnBytes));"
+    )
     text.line("products_begin();")
     for (number, product) in products.enumerated() {
       for half in 0..<2 {

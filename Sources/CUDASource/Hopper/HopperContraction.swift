@@ -181,7 +181,8 @@ extension HopperContraction {
     if let cells {
       base = .prepared(
         cells.scheduleWeights(in: &plan, tapLength: channels, parts: contraction.parts))
-      stride = isDivided ? DividedProducts.words(taps * channels, contraction.parts) : taps * channels
+      stride =
+        isDivided ? DividedProducts.words(taps * channels, contraction.parts) : taps * channels
     } else if repacksColumns {
       var b = contraction.b
       if isDivided { b.channels.padded = channels }

@@ -18,7 +18,11 @@ struct SplitTactic: CUDATactic {
   }
 
   private var stages: Int {
-    min([32: 8, 64: 6][columns] ?? 4, max(ceilingQuotient(problem.steps, splits), 2))
+    // Two clusters of eight do not find room in all parts of the chip unless multiprocessors hold two blocks.
+    let most =
+      problem.contraction.parts < 3
+      ? [32: 8, 64: 6][columns] ?? 4 : [32: 6, 64: 4][columns] ?? 3
+    return min(most, max(ceilingQuotient(problem.steps, splits), 2))
   }
 
   private var kernel: SplitKernel {

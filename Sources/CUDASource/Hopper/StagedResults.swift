@@ -75,6 +75,8 @@ struct StagedResults {
 
   private var sum: String { epilogue.sumStorage }
   private var columnTiles: Int { ceilingQuotient(epilogue.columns, tile.columns) }
+  /// Whether operands that rows share are the same for all tiles.
+  private var isOneTileWide: Bool { columnTiles == 1 }
   private var firstTile: String {
     tile.alternates ? "(int)blockIdx.x + group * \(blocks)" : "(int)blockIdx.x"
   }
@@ -148,10 +150,20 @@ struct StagedResults {
       offset += sharedBytes(place)
     }
     declareFetch(&text)
+    guard isOneTileWide else { return }
+    text.block("", end: "}") { text in
+      text.line("const int n0 = 0;")
+      askShared(&text)
+      keepShared(&text)
+    }
   }
 
   /// Asks for operands, before the main loop of a tile.
   func ask(_ text: inout KernelText) {
+    if !isOneTileWide { askShared(&text) }
+  }
+
+  private func askShared(_ text: inout KernelText) {
     let count = ceilingQuotient(tile.columns, 128)
     for place in shared {
       text.line("\(place.storage) \(place.name)_early[\(count)];")
@@ -193,7 +205,7 @@ struct StagedResults {
 
   /// Results of a tile, whose sums are `sums[block][...]`.
   func store(_ text: inout KernelText) throws(CUDASourceError) {
-    keepShared(&text)
+    if !isOneTileWide { keepShared(&text) }
     text.line("const int line = lane >> 2, swizzle = \(swizzle("line"));")
     declarePass(&text)
     text.line("warp_barrier();")
