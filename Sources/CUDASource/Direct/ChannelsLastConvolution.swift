@@ -21,25 +21,36 @@ struct ChannelsLastConvolution: CUDATactic {
     else { return [] }
     let widths = ImageTiling.widths([step.output], channels: step.output.shape[1])
       .filter(step.allows)
-    var result: [ChannelsLastConvolution] = []
-    for width in widths.prefix(2) {
-      for (rows, columns) in tiles(step) {
-        let tactic = ChannelsLastConvolution(
-          step, vector: width, rows: rows, columns: columns, gpu: request.gpu)
-        if tactic.registers <= 224 { result.append(tactic) }
+    func best(_ count: Int, of tiles: [(Int, Int)]) -> [ChannelsLastConvolution] {
+      let found = widths.prefix(2).flatMap { width in
+        tiles.map { rows, columns in
+          ChannelsLastConvolution(
+            step, vector: width, rows: rows, columns: columns, gpu: request.gpu)
+        }
       }
+      return Array(
+        found.filter { $0.registers <= 224 }
+          .sorted { $0.estimate(request) < $1.estimate(request) }.prefix(count))
     }
-    return Array(result.sorted { $0.estimate(request) < $1.estimate(request) }.prefix(9))
+    return best(7, of: tiles(step)) + best(3, of: tallTiles(step))
   }
 
   private static func tiles(_ step: ConvolutionStep) -> [(Int, Int)] {
-    let height = step.output.shape[2], width = step.output.shape[3]
-    let isSmall = step.groupInputs == 1 && step.geometry.taps <= 9 && !step.isTransposed
-    var tiles = [(1, 1), (1, 2), (1, 4)]
-    tiles +=
-      isSmall
-      ? [(2, 2), (2, 4), (4, 2), (4, 4), (7, 1), (7, 2), (8, 2), (8, 4), (14, 2)] : [(1, 8)]
-    return tiles.filter { $0.0 <= height && $0.1 < 2 * width }
+    let tiles = [(1, 1), (1, 2), (1, 4)]
+    return fitting(step, tiles + (isSmall(step) ? [(2, 2), (2, 4), (4, 2)] : [(1, 8)]))
+  }
+
+  /// Tiles whose rows are stored one after the other; of the extents that images of 224 have at last.
+  private static func tallTiles(_ step: ConvolutionStep) -> [(Int, Int)] {
+    fitting(step, isSmall(step) ? [(7, 1), (7, 2), (8, 2), (14, 2)] : [])
+  }
+
+  private static func isSmall(_ step: ConvolutionStep) -> Bool {
+    step.groupInputs == 1 && step.geometry.taps <= 9 && !step.isTransposed
+  }
+
+  private static func fitting(_ step: ConvolutionStep, _ tiles: [(Int, Int)]) -> [(Int, Int)] {
+    tiles.filter { $0.0 <= step.output.shape[2] && $0.1 < 2 * step.output.shape[3] }
   }
 
   private init(
@@ -104,7 +115,10 @@ struct ChannelsLastConvolution: CUDATactic {
       loads: loads, loadBytes: min(16, vector * step.x.dataType.byteCount),
       operations: taps * step.groupInputs * vector * (rows * columns + 1) + lines * inputs * chunks,
       registers: registers)
-    return cost.seconds(blocks: tiling.blocks, threads: tiling.threads, request)
+    // Where it is memory that answers, a tall tile has too few loads under way.
+    let waits = rows > 4 && request.step.trafficBytes > Double(request.gpu.cacheBytes) * 1.2
+    return (waits ? 1.3 : 1)
+      * cost.seconds(blocks: tiling.blocks, threads: tiling.threads, request)
   }
 
   func plan(_ request: CUDARequest) throws(CUDASourceError) -> StepPlan {

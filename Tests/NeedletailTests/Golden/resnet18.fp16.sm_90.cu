@@ -77,7 +77,7 @@ KERNEL(256) weight_cells(const float* __restrict__ x, float* __restrict__ y) {
     const bool inside = c < 3 && row < 7 && column < 7;
     return inside ? x[filter * 147 + c * 49 + row * 7 + column] : store<float>(0.0f);
   };
-  y[number] = divided_line_word(number % 64, element);
+  y[number] = divided_line_word<2>(number % 64, element);
 }
 
 // kernel 1
@@ -138,7 +138,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -171,11 +178,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -254,6 +271,23 @@ LONE_KERNEL(384) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
     unsigned char* const warp_room = group_room + warp * 4096;
     float* const staged = (float*)warp_room;
     float* const x0_line = (float*)(group_room + 16384);
+     {
+      const int n0 = 0;
+      float x0_early[1];
+      #pragma unroll
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        const int column = near < 64 ? n0 + near : n0;
+        if (column < 64) x0_early[i] = x0[column];
+      }
+      group_barrier(group + 1, 128);
+      #pragma unroll
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        if (near < 64) x0_line[near] = x0_early[i];
+      }
+      group_barrier(group + 1, 128);
+    }
     float sums[2][32];
     int seen = 0;
     #pragma unroll 1
@@ -264,15 +298,8 @@ LONE_KERNEL(384) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
       const uint32_t number = turns * 8;
       int stage = number % 8, before = 0;
       uint32_t phase = number / 8 & 1;
-      float x0_early[1];
-      #pragma unroll
-      for (int i = 0; i < 1; i++) {
-        const int near = i * 128 + (threadIdx.x & 127);
-        const int column = near < 64 ? n0 + near : n0;
-        if (column < 64) x0_early[i] = x0[column];
-      }
       if (group || seen) barrier_wait(turn + 8 * group, (group ? seen : seen - 1) & 1);
-      uint32_t high[1][4][4], low[1][4][4];
+      uint32_t factors[1][2][4][4];
       const int own_line = warp * 16 + (lane & 15);
       #pragma unroll 1
       for (int step = 0; step < 8;) {
@@ -284,23 +311,23 @@ LONE_KERNEL(384) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
             const int piece = i % 4 * 2 + (lane >> 4), part = i / 2, at = i % 2 * 2;
             uint32_t x[4];
             load_matrices(x, rows + i / 4 * 8192 + ((piece ^ (own_line & 7)) << 4));
-            divide_floats(x[0], x[2], high[0][part][at], low[0][part][at]);
-            divide_floats(x[1], x[3], high[0][part][at + 1], low[0][part][at + 1]);
+            divide_floats(x[0], x[2], factors[0][0][part][at + 0], factors[0][1][part][at + 0]);
+            divide_floats(x[1], x[3], factors[0][0][part][at + 1], factors[0][1][part][at + 1]);
           }
           const uint64_t y = tile_descriptor(shared_b + stage * 8192);
           products_begin();
-          multiply(sums[0], low[0][0], y + 0, step - 0);
-          multiply(sums[1], low[0][2], y + 0, step - 0);
-          multiply(sums[0], low[0][1], y + 2, 1);
-          multiply(sums[1], low[0][3], y + 2, 1);
-          multiply(sums[0], high[0][0], y + 4, 1);
-          multiply(sums[1], high[0][2], y + 4, 1);
-          multiply(sums[0], high[0][1], y + 6, 1);
-          multiply(sums[1], high[0][3], y + 6, 1);
-          multiply(sums[0], high[0][0], y + 0, 1);
-          multiply(sums[1], high[0][2], y + 0, 1);
-          multiply(sums[0], high[0][1], y + 2, 1);
-          multiply(sums[1], high[0][3], y + 2, 1);
+          multiply(sums[0], factors[0][1][0], y + 0, step - 0);
+          multiply(sums[1], factors[0][1][2], y + 0, step - 0);
+          multiply(sums[0], factors[0][1][1], y + 2, 1);
+          multiply(sums[1], factors[0][1][3], y + 2, 1);
+          multiply(sums[0], factors[0][0][0], y + 4, 1);
+          multiply(sums[1], factors[0][0][2], y + 4, 1);
+          multiply(sums[0], factors[0][0][1], y + 6, 1);
+          multiply(sums[1], factors[0][0][3], y + 6, 1);
+          multiply(sums[0], factors[0][0][0], y + 0, 1);
+          multiply(sums[1], factors[0][0][2], y + 0, 1);
+          multiply(sums[0], factors[0][0][1], y + 2, 1);
+          multiply(sums[1], factors[0][0][3], y + 2, 1);
           products_commit();
           products_wait<0>();
           if (step > 0 && lane == 0) barrier_arrive(empty + 8 * before);
@@ -314,13 +341,6 @@ LONE_KERNEL(384) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
       if (lane == 0) barrier_arrive(empty + 8 * before);
       hold(sums[0]);
       hold(sums[1]);
-      group_barrier(group + 1, 128);
-      #pragma unroll
-      for (int i = 0; i < 1; i++) {
-        const int near = i * 128 + (threadIdx.x & 127);
-        if (near < 64) x0_line[near] = x0_early[i];
-      }
-      group_barrier(group + 1, 128);
       const int line = lane >> 2, swizzle = (line & 3) << 1;
       auto pass = [&](int part) {
         #pragma unroll
@@ -495,7 +515,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -528,11 +555,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -624,6 +661,23 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
     unsigned char* const warp_room = group_room + warp * 2048;
     float* const staged = (float*)warp_room;
     float* const x0_line = (float*)(group_room + 8192);
+     {
+      const int n0 = 0;
+      float x0_early[1];
+      #pragma unroll
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        const int column = near < 64 ? n0 + near : n0;
+        if (column < 64) x0_early[i] = x0[column];
+      }
+      group_barrier(group + 1, 128);
+      #pragma unroll
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        if (near < 64) x0_line[near] = x0_early[i];
+      }
+      group_barrier(group + 1, 128);
+    }
     float sums[1][32];
     #pragma unroll 1
     for (int tile = blockIdx.x, turns = 0; tile < 131; tile += 131, turns++) {
@@ -632,13 +686,6 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
       const uint32_t number = turns * 9;
       int stage = number % 6, before = 0;
       uint32_t phase = number / 6 & 1;
-      float x0_early[1];
-      #pragma unroll
-      for (int i = 0; i < 1; i++) {
-        const int near = i * 128 + (threadIdx.x & 127);
-        const int column = near < 64 ? n0 + near : n0;
-        if (column < 64) x0_early[i] = x0[column];
-      }
       #pragma unroll 1
       for (int step = 0; step < 9; step++) {
         barrier_wait(full + 8 * stage, phase);
@@ -658,13 +705,6 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const float* x0, half
       products_wait<0>();
       if (lane == 0) barrier_arrive(empty + 8 * before);
       hold(sums[0]);
-      group_barrier(group + 1, 128);
-      #pragma unroll
-      for (int i = 0; i < 1; i++) {
-        const int near = i * 128 + (threadIdx.x & 127);
-        if (near < 64) x0_line[near] = x0_early[i];
-      }
-      group_barrier(group + 1, 128);
       const int line = lane >> 2, swizzle = (line & 3) << 1;
       auto pass = [&](int part) {
         #pragma unroll
@@ -751,7 +791,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -784,11 +831,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -898,6 +955,23 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
     };
     #pragma unroll 1
     for (int part = 0; part < 2; part++) fetch((int)blockIdx.x, part);
+     {
+      const int n0 = 0;
+      float x1_early[1];
+      #pragma unroll
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        const int column = near < 64 ? n0 + near : n0;
+        if (column < 64) x1_early[i] = x1[column];
+      }
+      group_barrier(group + 1, 128);
+      #pragma unroll
+      for (int i = 0; i < 1; i++) {
+        const int near = i * 128 + (threadIdx.x & 127);
+        if (near < 64) x1_line[near] = x1_early[i];
+      }
+      group_barrier(group + 1, 128);
+    }
     float sums[1][32];
     #pragma unroll 1
     for (int tile = blockIdx.x, turns = 0; tile < 131; tile += 131, turns++) {
@@ -906,13 +980,6 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
       const uint32_t number = turns * 9;
       int stage = number % 5, before = 0;
       uint32_t phase = number / 5 & 1;
-      float x1_early[1];
-      #pragma unroll
-      for (int i = 0; i < 1; i++) {
-        const int near = i * 128 + (threadIdx.x & 127);
-        const int column = near < 64 ? n0 + near : n0;
-        if (column < 64) x1_early[i] = x1[column];
-      }
       #pragma unroll 1
       for (int step = 0; step < 9; step++) {
         barrier_wait(full + 8 * stage, phase);
@@ -932,13 +999,6 @@ LONE_KERNEL(512) contraction(TENSOR_MAP(a), TENSOR_MAP(b), const half_t* x0, con
       products_wait<0>();
       if (lane == 0) barrier_arrive(empty + 8 * before);
       hold(sums[0]);
-      group_barrier(group + 1, 128);
-      #pragma unroll
-      for (int i = 0; i < 1; i++) {
-        const int near = i * 128 + (threadIdx.x & 127);
-        if (near < 64) x1_line[near] = x1_early[i];
-      }
-      group_barrier(group + 1, 128);
       const int line = lane >> 2, swizzle = (line & 3) << 1;
       auto pass = [&](int part) {
         #pragma unroll
@@ -1055,7 +1115,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -1088,11 +1155,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -1345,7 +1422,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -1378,11 +1462,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -1763,7 +1857,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -1796,11 +1897,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -2029,7 +2140,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -2062,11 +2180,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -2332,7 +2460,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -2365,11 +2500,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -2622,7 +2767,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -2655,11 +2807,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -3045,7 +3207,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -3078,11 +3247,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -3315,7 +3494,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -3348,11 +3534,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -3622,7 +3818,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -3655,11 +3858,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -3916,7 +4129,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -3949,11 +4169,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -4185,7 +4415,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -4218,11 +4455,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -4434,7 +4681,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -4467,11 +4721,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll
@@ -4704,7 +4968,14 @@ DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int 
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
     :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z) : "memory");
 }
+DEVICE void copy_box(uint32_t to, const tensor_map_t* m, uint32_t b, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+    :: "r"(to), "l"(m), "r"(b), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 /* The same box to the cache only. */
+DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" :: "l"(m), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
 DEVICE void prefetch_box(const tensor_map_t* m, int x, int y, int z) {
   asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" :: "l"(m), "r"(x), "r"(y), "r"(z) : "memory");
 }
@@ -4737,11 +5008,21 @@ DEVICE void store_remote(uint32_t address, float x, float y, float z, float w) {
 /* A tile in shared memory for matrix instructions: lines of 128 bytes, swizzled, at a multiple of 1024. 2 more: the
    next 32 bytes of each line; 512 more: the next 64 lines. */
 DEVICE uint64_t tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
+/* The same with lines of 64 bytes, at a multiple of 512. */
+DEVICE uint64_t narrow_tile_descriptor(uint32_t address) { return (uint64_t)((address & 0x3ffff) >> 4) | 1ull << 16 | 32ull << 32 | 2ull << 62; }
 /* A tile of pieces of 16 bytes, eight neighbouring lines' pieces side by side; the bytes from one piece of a line to the next. */
 DEVICE uint64_t plain_descriptor(uint32_t address, uint32_t leading) { return (uint64_t)((address & 0x3ffff) >> 4) | (uint64_t)(leading >> 4) << 16 | 8ull << 32; }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int pending> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(pending) : "memory"); }
+template <int N> DEVICE void clear(float (&d)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] = 0;
+}
+template <int N> DEVICE void add(float (&d)[N], const float (&x)[N]) {
+  #pragma unroll
+  for (int i = 0; i < N; i++) d[i] += x[i];
+}
 /* Keeps reads of sums below the wait for them. */
 template <int N> DEVICE void hold(float (&d)[N]) {
   #pragma unroll

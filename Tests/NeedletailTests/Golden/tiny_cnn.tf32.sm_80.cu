@@ -1165,25 +1165,25 @@ KERNEL(96) channels_last_convolution(const float* __restrict__ x, const float* _
         }
       }
     }
-  }
-  #pragma unroll
-  for (int t = 0; t < 2; t++) {
-    #pragma unroll
-    for (int j = 0; j < 2; j++) {
-      const int h = top + t, o = left + j * 1;
-      if (h >= 8 || o >= 8) continue;
-      {
-        const Vector<float, 2> b1 = load_vector<2>(e1 + m);
-        Vector<float, 2> r;
-        #pragma unroll
-        for (int v = 0; v < 2; v++) {
-          const float a1 = load(b1.at[v]);
-          const float e0 = sum[t][j][v] + a1;
-          const float e1 = larger(e0, (0.0f));
-          const float e2 = smaller(e1, (6.0f));
-          r.at[v] = store<float>(e2);
+    if (line >= 2 && (line - 2) % 1 == 0) {
+      const int t = (line - 2) / 1;
+      #pragma unroll
+      for (int j = 0; j < 2; j++) {
+        const int h = top + t, o = left + j * 1;
+        if (h >= 8 || o >= 8) continue;
+        {
+          const Vector<float, 2> b1 = load_vector<2>(e1 + m);
+          Vector<float, 2> r;
+          #pragma unroll
+          for (int v = 0; v < 2; v++) {
+            const float a1 = load(b1.at[v]);
+            const float e0 = sum[t][j][v] + a1;
+            const float e1 = larger(e0, (0.0f));
+            const float e2 = smaller(e1, (6.0f));
+            r.at[v] = store<float>(e2);
+          }
+          store_vector(y + n * 4608 + m + h * 576 + o * 72, r);
         }
-        store_vector(y + n * 4608 + m + h * 576 + o * 72, r);
       }
     }
   }
