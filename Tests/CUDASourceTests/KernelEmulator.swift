@@ -95,6 +95,18 @@ final class KernelEmulator: StepRunner {
     }
   }
 
+  /// Runs one block of a kernel.
+  func run(
+    _ source: KernelSource, threads: Int, _ arguments: [UnsafeMutableRawPointer]
+  ) throws(DeviceError) {
+    let kernel = try load(source, argumentCount: arguments.count)
+    var arguments = arguments.map(Optional.some)
+    let emulate = unsafeBitCast(kernel.emulate, to: Emulate.self)
+    guard emulate(kernel.call, &arguments, 1, 1, 1, Int32(threads)) == 0 else {
+      throw DeviceError("kernel '\(source.entry)': threads wait for ever at a barrier")
+    }
+  }
+
   private static func poisoned(_ bytes: Int) throws(DeviceError) -> TensorStorage {
     guard let storage = TensorStorage(byteCount: bytes) else {
       throw DeviceError("no memory for \(bytes) bytes")
