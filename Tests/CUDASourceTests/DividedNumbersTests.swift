@@ -19,8 +19,8 @@ import Testing
     var words = [UInt32](repeating: .max, count: Self.count / 2 * parts)
     try x.withUnsafeMutableBytes { x in
       try words.withUnsafeMutableBytes { y in
-        try KernelEmulator().run(
-          source, threads: 32, [try #require(x.baseAddress), try #require(y.baseAddress)])
+        var arguments = [x.baseAddress, y.baseAddress]
+        try KernelEmulator().run(source, grid: GridSize(1), threads: 32, &arguments)
       }
     }
     var result = [[Float]](repeating: [], count: Self.count)

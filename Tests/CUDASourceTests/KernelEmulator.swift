@@ -84,25 +84,20 @@ final class KernelEmulator: StepRunner {
         case .tensorMap: nil
         }
       }
-      let kernel = try load(launch.source, argumentCount: arguments.count)
-      let emulate = unsafeBitCast(kernel.emulate, to: Emulate.self)
-      let status = emulate(
-        kernel.call, &arguments, Int32(launch.grid.x), Int32(launch.grid.y),
-        Int32(launch.grid.z), Int32(launch.threads))
-      guard status == 0 else {
-        throw DeviceError("kernel '\(launch.source.entry)': threads wait for ever at a barrier")
-      }
+      try run(launch.source, grid: launch.grid, threads: launch.threads, &arguments)
     }
   }
 
-  /// Runs one block of a kernel.
+  /// Runs a kernel.
   func run(
-    _ source: KernelSource, threads: Int, _ arguments: [UnsafeMutableRawPointer]
+    _ source: KernelSource, grid: GridSize, threads: Int,
+    _ arguments: inout [UnsafeMutableRawPointer?]
   ) throws(DeviceError) {
     let kernel = try load(source, argumentCount: arguments.count)
-    var arguments = arguments.map(Optional.some)
     let emulate = unsafeBitCast(kernel.emulate, to: Emulate.self)
-    guard emulate(kernel.call, &arguments, 1, 1, 1, Int32(threads)) == 0 else {
+    let status = emulate(
+      kernel.call, &arguments, Int32(grid.x), Int32(grid.y), Int32(grid.z), Int32(threads))
+    guard status == 0 else {
       throw DeviceError("kernel '\(source.entry)': threads wait for ever at a barrier")
     }
   }

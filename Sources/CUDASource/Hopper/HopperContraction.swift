@@ -174,7 +174,7 @@ extension HopperContraction {
   /// The map of b, for tiles of so many columns: depth, taps, columns.
   func columnMap(_ tileColumns: Int, in plan: inout StepPlan) throws(CUDASourceError) -> TensorMap {
     let size = contraction.type.byteCount
-    let isDivided = contraction.type == .float32
+    let isDivided = contraction.parts > 1
     let channels = isDivided ? channelSteps * stepDepth : channels
     var base = TensorMap.Base.input(1)
     var stride = contraction.b.lines[0].stride
